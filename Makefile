@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+# The door: what lies behind it is Meson and Ninja. Everything here can be run
+# on a Debian machine that has gcc, make and git; scripts/setup fetches the
+# rest.
+#
+#   make          set up and build; the command is then build/hvo
+#   make run      and run the main job: hvo run $(ARGS)
+#   make test     all tests, plain and with sanitizers, and short fuzz runs
+#   make lint     all checks of the source
+#   make fuzz     fuzz for FUZZ_SECONDS a target, keeping what is found
+#   make install  build and install (PREFIX, DESTDIR)
+#   make clean    remove what was built
+
+BUILD        ?= build
+BUILD_ASAN   ?= build-asan
+PREFIX       ?= /usr/local
+FUZZ_SECONDS ?= 3600
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+run: all
+	$(BUILD)/hvo run $(ARGS)
+
+test: setup-test
+	@scripts/test $(BUILD) $(BUILD_ASAN)
+
+lint: setup-lint
+	@scripts/lint
+
+fuzz: setup-test
+	@scripts/fuzz-all $(BUILD_ASAN) $(FUZZ_SECONDS)
+
+install: all
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@meson install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD) $(BUILD_ASAN) build-lint
+
+$(BUILD)/build.ninja: | setup-build
+	@meson setup $(BUILD)
+
+all: setup-build
+
+setup-build:
+	@scripts/setup build
+
+setup-test:
+	@scripts/setup build test
+
+setup-lint:
+	@scripts/setup build lint
+
+.PHONY: all run test lint fuzz install clean setup-build setup-test setup-lint
