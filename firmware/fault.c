@@ -3,6 +3,7 @@
  * before it has anything else.
  */
 #include "fault.h"
+#include "hvo/line.h"
 
 static const char *const error_texts[HVO_FIRMWARE_ERRORS] = {
     [HVO_FIRMWARE_OK] = "nothing wrong",
@@ -55,56 +56,27 @@ enum hvo_firmware_error hvo_fault(struct hvo_firmware_fault *fault,
 	return error;
 }
 
-struct line {
-	char *text;
-	size_t size;
-	size_t used;
-};
-
-static void put(struct line *line, const char *words)
-{
-	while (*words && line->used < line->size - 1)
-		line->text[line->used++] = *words++;
-	line->text[line->used] = '\0';
-}
-
-/* In hexadecimal (with 0x) or decimal digits. */
-static void put_number(struct line *line, uint64_t number, unsigned base)
-{
-	char digits[24];
-	size_t at = sizeof(digits) - 1;
-
-	digits[at] = '\0';
-	do {
-		digits[--at] = "0123456789abcdef"[number % base];
-		number /= base;
-	} while (number);
-	if (base == 16)
-		put(line, "0x");
-	put(line, digits + at);
-}
-
 char *hvo_firmware_describe(const struct hvo_firmware_fault *fault, char *text,
 			    size_t size)
 {
-	struct line line = {.text = text, .size = size};
+	struct hvo_line line = hvo_line_in(text, size);
 
-	put(&line, fault->table);
+	hvo_line_text(&line, fault->table);
 	switch (fault->place) {
 	case HVO_FIRMWARE_AT_BYTE:
-		put(&line, ", byte ");
-		put_number(&line, fault->where, 10);
+		hvo_line_text(&line, ", byte ");
+		hvo_line_number(&line, fault->where, 10, 0);
 		break;
 	case HVO_FIRMWARE_AT_ADDRESS:
-		put(&line, ", address ");
-		put_number(&line, fault->where, 16);
+		hvo_line_text(&line, ", address ");
+		hvo_line_hex(&line, fault->where, 0);
 		break;
 	case HVO_FIRMWARE_AT_LINE:
-		put(&line, ", line ");
-		put_number(&line, fault->where, 10);
+		hvo_line_text(&line, ", line ");
+		hvo_line_number(&line, fault->where, 10, 0);
 		break;
 	}
-	put(&line, ": ");
-	put(&line, hvo_firmware_error_text(fault->error));
+	hvo_line_text(&line, ": ");
+	hvo_line_text(&line, hvo_firmware_error_text(fault->error));
 	return text;
 }

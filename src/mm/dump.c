@@ -1,97 +1,64 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The dump: nodes, zones and sections as lines of text. Freestanding, so it
- * brings the little formatting that it needs.
- */
+/* The dump: nodes, zones and sections as lines of text. */
 
+#include "hvo/line.h"
 #include "internal.h"
 
-#define LINE_MAX 200
-
-struct line {
-	char text[LINE_MAX];
-	size_t used;
+struct printer {
+	struct hvo_line line;
 	void (*put)(void *ctx, const char *line);
 	void *ctx;
 };
 
-static void add_text(struct line *line, const char *text)
+static void print(struct printer *p)
 {
-	while (*text && line->used < LINE_MAX - 1)
-		line->text[line->used++] = *text++;
-	line->text[line->used] = '\0';
+	p->put(p->ctx, p->line.text);
+	hvo_line_clear(&p->line);
 }
 
-static void add_number(struct line *line, uint64_t n)
-{
-	char digits[24];
-	size_t at = sizeof(digits) - 1;
-
-	digits[at] = '\0';
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n);
-	add_text(line, digits + at);
-}
-
-/* ", name n", without the comma at a line's start. */
-static void add_field(struct line *line, const char *name, uint64_t n)
-{
-	add_text(line, line->used ? ", " : "");
-	add_text(line, name);
-	add_text(line, " ");
-	add_number(line, n);
-}
-
-static void print(struct line *line)
-{
-	line->put(line->ctx, line->text);
-	line->used = 0;
-}
-
-static void dump_totals(struct hvo_mm *mm, struct line *line)
+static void dump_totals(struct hvo_mm *mm, struct printer *p)
 {
 	struct hvo_mm_stats s;
 
 	hvo_mm_stats(mm, &s);
-	add_field(line, "nodes", mm->config.nodes);
-	add_field(line, "cpus", mm->config.cpus);
-	add_field(line, "present", s.present);
-	add_field(line, "bad", s.poisoned);
-	add_field(line, "unrecoverable", s.unrecoverable);
-	add_field(line, "hosts", s.hosts);
-	add_field(line, "deferred", s.deferred);
-	add_field(line, "bytes of tables", s.table_bytes);
-	add_field(line, "of sections", s.sparse_bytes);
-	print(line);
+	hvo_line_field(&p->line, "nodes", mm->config.nodes);
+	hvo_line_field(&p->line, "cpus", mm->config.cpus);
+	hvo_line_field(&p->line, "present", s.present);
+	hvo_line_field(&p->line, "bad", s.poisoned);
+	hvo_line_field(&p->line, "unrecoverable", s.unrecoverable);
+	hvo_line_field(&p->line, "hosts", s.hosts);
+	hvo_line_field(&p->line, "deferred", s.deferred);
+	hvo_line_field(&p->line, "bytes of tables", s.table_bytes);
+	hvo_line_field(&p->line, "of sections", s.sparse_bytes);
+	print(p);
 }
 
 static void dump_zone(struct hvo_mm *mm, const struct hvo_zone_stats *s,
-		      struct line *line)
+		      struct printer *p)
 {
-	add_field(line, "node", s->node);
-	add_text(line, " ");
-	add_text(line, hvo_zone_name(s->type));
-	add_field(line, "present", s->present);
-	add_field(line, "min", s->min);
-	add_field(line, "low", s->low);
-	add_field(line, "high", s->high);
-	print(line);
+	hvo_line_field(&p->line, "node", s->node);
+	hvo_line_text(&p->line, " ");
+	hvo_line_text(&p->line, hvo_zone_name(s->type));
+	hvo_line_field(&p->line, "present", s->present);
+	hvo_line_field(&p->line, "min", s->min);
+	hvo_line_field(&p->line, "low", s->low);
+	hvo_line_field(&p->line, "high", s->high);
+	print(p);
 	for (unsigned i = 0; i < HVO_OWNERS; i++)
 		if (s->owner[i])
-			add_field(line, hvo_owner_name((enum hvo_owner)i),
-				  s->owner[i]);
-	print(line);
-	add_text(line, "free blocks by order:");
+			hvo_line_field(&p->line,
+				       hvo_owner_name((enum hvo_owner)i),
+				       s->owner[i]);
+	print(p);
+	hvo_line_text(&p->line, "free blocks by order:");
 	for (unsigned k = 0; k <= mm->geometry.max_order; k++) {
-		add_text(line, " ");
-		add_number(line, s->blocks[k]);
+		hvo_line_text(&p->line, " ");
+		hvo_line_number(&p->line, s->blocks[k], 10, 0);
 	}
-	print(line);
+	print(p);
 }
 
-static void dump_zones(struct hvo_mm *mm, struct line *line)
+static void dump_zones(struct hvo_mm *mm, struct printer *p)
 {
 	struct hvo_zone_stats s;
 
@@ -100,10 +67,10 @@ static void dump_zones(struct hvo_mm *mm, struct line *line)
 			if (!hvo_zone_stats(mm, node, (enum hvo_zone_type)type,
 					    &s) &&
 			    s.present)
-				dump_zone(mm, &s, line);
+				dump_zone(mm, &s, p);
 }
 
-static void dump_sections(struct hvo_mm *mm, struct line *line)
+static void dump_sections(struct hvo_mm *mm, struct printer *p)
 {
 	struct hvo_sparse_span span;
 
@@ -111,24 +78,27 @@ static void dump_sections(struct hvo_mm *mm, struct line *line)
 	     hvo_sparse_span(&mm->sparse, pfn, &span); pfn += span.count) {
 		if (!span.present)
 			continue;
-		add_field(line, "pfns from", span.pfn);
-		add_field(line, "count", span.count);
-		add_field(line, "node", hvo_domain_node(span.domain));
-		add_text(line, " ");
-		add_text(line, hvo_zone_name(hvo_domain_type(span.domain)));
-		add_text(line, span.online ? ", online" : ", offline");
+		hvo_line_field(&p->line, "pfns from", span.pfn);
+		hvo_line_field(&p->line, "count", span.count);
+		hvo_line_field(&p->line, "node", hvo_domain_node(span.domain));
+		hvo_line_text(&p->line, " ");
+		hvo_line_text(&p->line,
+			      hvo_zone_name(hvo_domain_type(span.domain)));
+		hvo_line_text(&p->line, span.online ? ", online" : ", offline");
 		if (span.order)
-			add_field(line, "described as order", span.order);
-		print(line);
+			hvo_line_field(&p->line, "described as order",
+				       span.order);
+		print(p);
 	}
 }
 
 void hvo_mm_dump(struct hvo_mm *mm, void (*put)(void *ctx, const char *line),
 		 void *ctx)
 {
-	struct line line = {.put = put, .ctx = ctx};
+	char text[HVO_LINE_MAX];
+	struct printer p = {hvo_line_in(text, sizeof(text)), put, ctx};
 
-	dump_totals(mm, &line);
-	dump_zones(mm, &line);
-	dump_sections(mm, &line);
+	dump_totals(mm, &p);
+	dump_zones(mm, &p);
+	dump_sections(mm, &p);
 }

@@ -26,11 +26,10 @@ int hvo_batch_claim(struct hvo_batch *batch, hvo_pfn_t pfn, unsigned order,
 	return 0;
 }
 
-int hvo_batches(struct hvo_batch *batch, const hvo_pfn_t *pfns, size_t n,
-		size_t *done)
+int hvo_batches(struct hvo_batch *batch, int err, const hvo_pfn_t *pfns,
+		size_t n, size_t *done)
 {
 	size_t at = 0;
-	int err = 0;
 
 	while (at < n && !err) {
 		int planned = 0;

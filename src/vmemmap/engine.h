@@ -283,9 +283,12 @@ struct hvo_batch {
 
 #define HVO_NEXT_BATCH 1
 
-/* Run n folios through plan and commit, batch by batch. */
-int hvo_batches(struct hvo_batch *batch, const hvo_pfn_t *pfns, size_t n,
-		size_t *done);
+/*
+ * Run n folios through plan and commit, batch by batch; none when the call as a
+ * whole is refused already (err).
+ */
+int hvo_batches(struct hvo_batch *batch, int err, const hvo_pfn_t *pfns,
+		size_t n, size_t *done);
 
 /*
  * Claim the folio at pfn, which must be in `state`, for the batch. Returns 0,

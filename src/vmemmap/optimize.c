@@ -204,11 +204,9 @@ int hvo_vmemmap_optimize(struct hvo_vmemmap *map, const hvo_pfn_t *pfns,
 	    .commit = commit,
 	};
 
-	if (hvo_order_optimizable(&map->geometry, order))
-		return hvo_batches(&batch, pfns, n, done);
-	if (done)
-		*done = 0;
-	return -HVO_EORDER;
+	bool possible = hvo_order_optimizable(&map->geometry, order);
+
+	return hvo_batches(&batch, possible ? 0 : -HVO_EORDER, pfns, n, done);
 }
 
 int hvo_vmemmap_prepare(struct hvo_vmemmap *map, hvo_pfn_t pfn, unsigned order,

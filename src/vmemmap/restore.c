@@ -164,9 +164,5 @@ int hvo_vmemmap_restore(struct hvo_vmemmap *map, const hvo_pfn_t *pfns,
 	else if ((flags & HVO_SELF_HOST) &&
 		 map->config.described.nr == HVO_NO_FRAME.nr)
 		err = -HVO_ENOHOST;
-	if (!err)
-		return hvo_batches(&batch, pfns, n, done);
-	if (done)
-		*done = 0;
-	return err;
+	return hvo_batches(&batch, err, pfns, n, done);
 }

@@ -203,11 +203,7 @@ int hvo_vmemmap_split(struct hvo_vmemmap *map, const hvo_pfn_t *pfns, size_t n,
 	    .plan = plan,
 	    .commit = commit,
 	};
-	int err = hvo_reshape_validate(map, from, to);
 
-	if (!err)
-		return hvo_batches(&batch, pfns, n, done);
-	if (done)
-		*done = 0;
-	return err;
+	return hvo_batches(&batch, hvo_reshape_validate(map, from, to), pfns, n,
+			   done);
 }
