@@ -277,7 +277,7 @@ static uint64_t run_scenario(const struct engine_config *config,
 		struct engine *e = engine_open(config);
 		struct ref *ref = ref_open(e);
 
-		ref->by_table = true;
+		ref->by_table = !strcmp(engine_port_name, "linux");
 		set_up(ref, e, s);
 
 		struct op op = make_op(ref, s);
@@ -298,10 +298,9 @@ static uint64_t run_scenario(const struct engine_config *config,
 static void run_arch(unsigned arch)
 {
 	for (size_t v = 0; v < sizeof(variants) / sizeof(*variants); v++) {
-		/* The third and fourth architecture differ from the first two
-		 * in blocks and flushes only: the small variants do for them.
-		 */
-		if (v >= 2 && arch >= 2)
+		/* The first are small, and tried everywhere; the others take
+		 * one of the two ways there are: stores cannot fail on Arm. */
+		if (v >= 2 && v != 3 - arch && engine_archs > 1)
 			continue;
 
 		struct engine_config config = make_config(&variants[v], arch);

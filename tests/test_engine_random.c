@@ -63,7 +63,7 @@ static void run_seed(uint64_t seed, uint64_t steps, struct ops_tally *tally)
 static void test_sequences(void **state)
 {
 	bool model = !strcmp(engine_port_name, "model");
-	uint64_t seeds = from_environment("HVO_SEEDS", model ? 60 : 15);
+	uint64_t seeds = from_environment("HVO_SEEDS", model ? 40 : 15);
 	uint64_t only = from_environment("HVO_SEED", 0);
 	struct ops_tally tally = {0};
 
