@@ -15,8 +15,7 @@
 #define GIB  (UINT64_C(1) << LARGE) /* in base pages */
 #define ROOM 64
 
-/* ---- with memblock alone
- * ------------------------------------------------------ */
+/* ---- with memblock alone ---------------------------------------------- */
 
 struct boot {
 	struct hvo_memblock mb;
@@ -131,8 +130,7 @@ static void takes_what_fits(void **state)
 	assert_in_order(&b);
 }
 
-/* ---- with a machine
- * ------------------------------------------------------------ */
+/* ---- with a machine --------------------------------------------------- */
 
 static struct machine_config config;
 static struct hvo_mm_boot_page pages[ROOM];

@@ -14,8 +14,7 @@
 
 #define GIB (UINT64_C(1) << LARGE) /* in base pages */
 
-/* ---- dissolving ------------------------------------------------------------
- */
+/* ---- dissolving ------------------------------------------------------- */
 
 static void dissolve(void **state)
 {
@@ -158,8 +157,7 @@ static void offline(void **state)
 	pools_close(&p);
 }
 
-/* ---- demoting ---------------------------------------------------------------
- */
+/* ---- demoting --------------------------------------------------------- */
 
 static uint64_t frames(struct pools *p)
 {
@@ -278,8 +276,7 @@ static void demote_to_full(void **state)
 	pools_close(&p);
 }
 
-/* ---- promoting
- * --------------------------------------------------------------- */
+/* ---- promoting -------------------------------------------------------- */
 
 static void promote(void **state)
 {
@@ -366,8 +363,7 @@ static void promote_mixed(void **state)
 	pools_close(&p);
 }
 
-/* ---- the switch
- * --------------------------------------------------------------- */
+/* ---- the switch ------------------------------------------------------- */
 
 static void apply(void **state)
 {

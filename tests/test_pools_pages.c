@@ -277,8 +277,7 @@ static void surplus_stays(void **state)
 	pools_close(&p);
 }
 
-/* ---- bad pages --------------------------------------------------------------
- */
+/* ---- bad pages -------------------------------------------------------- */
 
 static void bad_in_use(struct pools *p, unsigned order, uint64_t offset)
 {

@@ -53,8 +53,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* ---- the reference
- * ------------------------------------------------------------ */
+/* ---- the reference ---------------------------------------------------- */
 
 static uint64_t available(const struct size *s)
 {
@@ -89,8 +88,7 @@ static void returns(struct size *s)
 		leaves(s, true);
 }
 
-/* ---- comparing
- * ------------------------------------------------------------------ */
+/* ---- comparing -------------------------------------------------------- */
 
 static bool is_used(const struct size *s, const struct hvo_page *folio)
 {
@@ -140,8 +138,7 @@ static void compare(struct run *r, bool pages)
 	}
 }
 
-/* ---- operations
- * ------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------- */
 
 static void resize(struct run *r, unsigned i)
 {

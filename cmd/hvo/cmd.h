@@ -22,6 +22,7 @@ enum hvo_exit {
 int hvo_cmd_run(int argc, char **argv);
 int hvo_cmd_plan(int argc, char **argv);
 int hvo_cmd_show(int argc, char **argv);
+int hvo_cmd_sim(int argc, char **argv);
 int hvo_cmd_bench(int argc, char **argv);
 
 /* Print "hvo: ...\n" on stderr. Give no newline. */

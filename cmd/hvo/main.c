@@ -21,6 +21,8 @@ static const struct verb verbs[] = {
      "what optimizing saves, for any sizes and architectures"},
     {"show", hvo_cmd_show, "hvo show",
      "draw one folio's mapping, taken from a live map"},
+    {"sim", hvo_cmd_sim, "hvo sim",
+     "drive a machine by a script, or torture one at random"},
     {"bench", hvo_cmd_bench, "hvo bench",
      "measure: generations, lookup, readers, linux"},
 };

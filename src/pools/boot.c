@@ -69,9 +69,7 @@ int hvo_hugetlb_boot_take(struct hvo_hugetlb_boot *boot,
 	return err;
 }
 
-/* ---- afterwards
- * --------------------------------------------------------------
- */
+/* ---- afterwards ------------------------------------------------------- */
 
 static int adopt_refused(struct hvo_hugetlb *pools,
 			 const struct hvo_mm_boot_page *page)

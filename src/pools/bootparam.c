@@ -24,8 +24,7 @@ struct reader {
 	bool size_given[HVO_BOOTPARAM_SIZES_MAX]; /* by hugepagesz= */
 };
 
-/* ---- numbers ----------------------------------------------------------------
- */
+/* ---- numbers ---------------------------------------------------------- */
 
 static bool at_char(const struct text *t, char c)
 {
@@ -112,8 +111,7 @@ static enum hvo_bootparam_problem read_size(struct text *t, uint64_t *bytes)
 	return HVO_BOOTPARAM_OK;
 }
 
-/* ---- values -----------------------------------------------------------------
- */
+/* ---- values ----------------------------------------------------------- */
 
 typedef enum hvo_bootparam_problem read_fn(struct text *t, uint64_t *number);
 
@@ -230,9 +228,7 @@ static enum hvo_bootparam_problem read_huge(const struct reader *r,
 	return HVO_BOOTPARAM_SIZE;
 }
 
-/* ---- parameters
- * --------------------------------------------------------------
- */
+/* ---- parameters ------------------------------------------------------- */
 
 static enum hvo_bootparam_problem hugepagesz(struct reader *r, struct text *t)
 {
@@ -342,8 +338,7 @@ static const struct parameter {
     {"hugetlb_cma_only", hugetlb_cma_only},
 };
 
-/* ---- words ------------------------------------------------------------------
- */
+/* ---- words ------------------------------------------------------------ */
 
 static bool is_space(char c)
 {
@@ -419,8 +414,7 @@ static bool is_line_end(const struct text *word)
 	       word->at[1] == '-';
 }
 
-/* ---- all --------------------------------------------------------------------
- */
+/* ---- all -------------------------------------------------------------- */
 
 size_t hvo_bootparam_parse(struct hvo_bootparam *result,
 			   const struct hvo_bootparam_config *config,

@@ -39,8 +39,7 @@ static int counter(const struct walk *w, unsigned node, const char *what,
 	return -HVO_ECORRUPT;
 }
 
-/* ---- pages ------------------------------------------------------------------
- */
+/* ---- pages ------------------------------------------------------------ */
 
 /* Has any other pool a page in this one's place, or around it? */
 static int check_others(const struct walk *w, hvo_pfn_t pfn)
@@ -147,8 +146,7 @@ static int check_pages(struct walk *w)
 	return err;
 }
 
-/* ---- counters ---------------------------------------------------------------
- */
+/* ---- counters --------------------------------------------------------- */
 
 static const char *const names[HVO_POOL_COUNTERS] = {
     [HVO_POOL_TOTAL] = "total",         [HVO_POOL_FREE] = "free",

@@ -7,8 +7,7 @@
 #include "hvo/poison.h"
 #include "pools.h"
 
-/* ---- so many ----------------------------------------------------------------
- */
+/* ---- so many ---------------------------------------------------------- */
 
 /* The next batch. -HVO_EBUSY: there are no more. */
 static int dissolve_some(struct hvo_hugetlb *pools, struct hvo_pool *pool,
@@ -53,9 +52,7 @@ int hvo_hugetlb_dissolve(struct hvo_hugetlb *pools, unsigned order,
 	return err;
 }
 
-/* ---- in a range
- * --------------------------------------------------------------
- */
+/* ---- in a range ------------------------------------------------------- */
 
 /* Bits of a word of bitmaps that are pages from first to last. */
 static uint64_t bits_between(uint64_t word, uint64_t first, uint64_t last)
@@ -144,9 +141,7 @@ int hvo_hugetlb_dissolve_range(struct hvo_hugetlb *pools, hvo_pfn_t pfn,
 	return err ? err : busy;
 }
 
-/* ---- bad ones
- * ----------------------------------------------------------------
- */
+/* ---- bad ones --------------------------------------------------------- */
 
 /* The free page that has base page pfn, taken; its pool, or NULL. */
 static struct hvo_pool *take_at(struct hvo_hugetlb *pools, hvo_pfn_t pfn,

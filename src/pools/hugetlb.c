@@ -6,8 +6,7 @@
 
 #include "pools.h"
 
-/* ---- is the configuration sound? -------------------------------------------
- */
+/* ---- is the configuration sound? -------------------------------------- */
 
 static const struct hvo_geometry *geometry_of(const struct hvo_mm *mm)
 {
@@ -44,8 +43,7 @@ static int config_refused(const struct hvo_mm *mm,
 	return orders_refused(mm, config);
 }
 
-/* ---- where everything lies --------------------------------------------------
- */
+/* ---- where everything lies -------------------------------------------- */
 
 /* Room at the end for a table, in 8-byte words; returns where it begins. */
 static size_t place(size_t *size, uint64_t words)
@@ -164,8 +162,7 @@ int hvo_hugetlb_fini(struct hvo_hugetlb *pools)
 	return 0;
 }
 
-/* ---- look-ups ---------------------------------------------------------------
- */
+/* ---- look-ups --------------------------------------------------------- */
 
 struct hvo_pool *hvo_pool_find(struct hvo_hugetlb *pools, unsigned order)
 {
@@ -244,8 +241,7 @@ enum hvo_hugetlb_state hvo_hugetlb_state(struct hvo_hugetlb *pools,
 	return HVO_HUGETLB_NONE;
 }
 
-/* ---- the switch
- * --------------------------------------------------------------- */
+/* ---- the switch ------------------------------------------------------- */
 
 void hvo_hugetlb_set_optimize(struct hvo_hugetlb *pools, bool optimize)
 {
@@ -257,8 +253,7 @@ bool hvo_hugetlb_optimize(const struct hvo_hugetlb *pools)
 	return atomic_load_explicit(&pools->optimize, memory_order_relaxed);
 }
 
-/* ---- counters
- * ------------------------------------------------------------------ */
+/* ---- counters --------------------------------------------------------- */
 
 /* What optimized pages do without, each. */
 static uint64_t frames_saved(const struct hvo_geometry *g, unsigned order)

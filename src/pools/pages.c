@@ -23,8 +23,7 @@ static uint64_t page_of(const struct hvo_hugetlb *pools,
 	return hvo_pool_page(pool, hvo_mm_pfn(pools->mm, folio));
 }
 
-/* ---- reserving --------------------------------------------------------------
- */
+/* ---- reserving -------------------------------------------------------- */
 
 /* Free surplus pages that nothing needs, at most n. */
 static void trim(struct hvo_hugetlb *pools, struct hvo_pool *pool, uint64_t n)
@@ -147,8 +146,7 @@ int hvo_hugetlb_unreserve(struct hvo_hugetlb *pools, unsigned order, uint64_t n)
 	return 0;
 }
 
-/* ---- allocating -------------------------------------------------------------
- */
+/* ---- allocating ------------------------------------------------------- */
 
 /* Use up to n free pages, from the nearest nodes. Lock held. */
 static size_t use_free(struct hvo_hugetlb *pools, struct hvo_pool *pool,
@@ -270,8 +268,7 @@ int hvo_hugetlb_alloc(struct hvo_hugetlb *pools,
 	return err;
 }
 
-/* ---- giving back ------------------------------------------------------------
- */
+/* ---- giving back ------------------------------------------------------ */
 
 /* The pool that has this folio as a used page, and which one it is. */
 static struct hvo_pool *pool_using(struct hvo_hugetlb *pools,

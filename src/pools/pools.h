@@ -86,8 +86,7 @@ struct hvo_pool_batch {
 	bool surplus[HVO_POOL_BATCH]; /* it was taken off the node's surplus */
 };
 
-/* ---- small things ---------------------------------------------------------
- */
+/* ---- small things ----------------------------------------------------- */
 
 static inline uint64_t hvo_pool_least(uint64_t a, uint64_t b)
 {
@@ -145,8 +144,7 @@ static inline unsigned hvo_pool_node_of(const struct hvo_hugetlb *pools,
 	    hvo_sparse_domain(pools->sparse, hvo_pool_pfn(pool, page)));
 }
 
-/* ---- looking up (hugetlb.c) -----------------------------------------------
- */
+/* ---- looking up (hugetlb.c) ------------------------------------------- */
 
 /* The pool of an order, or NULL. */
 struct hvo_pool *hvo_pool_find(struct hvo_hugetlb *pools, unsigned order);
@@ -155,8 +153,7 @@ uint32_t hvo_pool_nodes(const struct hvo_hugetlb *pools, uint32_t nodes);
 /* Base pages that are bad, in a folio that is ours. */
 bool hvo_pool_is_bad(struct hvo_hugetlb *pools, const struct hvo_page *folio);
 
-/* ---- states (set.c); the pool's lock is held -------------------------------
- */
+/* ---- states (set.c); the pool's lock is held -------------------------- */
 
 /* Pages that are neither used nor reserved. */
 static inline uint64_t hvo_pool_available(const struct hvo_pool *pool)
@@ -220,8 +217,7 @@ void hvo_pool_take_turns(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 			 uint32_t nodes, uint64_t n, bool surplus,
 			 struct hvo_pool_batch *batch);
 
-/* ---- the manager's side; no lock held --------------------------------------
- */
+/* ---- the manager's side; no lock held --------------------------------- */
 
 /*
  * Free the folios of a batch; what cannot be freed (HVO_FREE_NO_HOST) is back

@@ -21,9 +21,7 @@ static void enter_parts(struct hvo_hugetlb *pools, struct hvo_pool *part,
 	}
 }
 
-/* ---- demoting
- * ----------------------------------------------------------------
- */
+/* ---- demoting --------------------------------------------------------- */
 
 static int demote_one(struct hvo_hugetlb *pools, struct hvo_pool *from,
 		      struct hvo_pool *to, uint32_t nodes)
@@ -75,9 +73,7 @@ int hvo_hugetlb_demote(struct hvo_hugetlb *pools, unsigned from, unsigned to,
 	return err;
 }
 
-/* ---- promoting
- * ---------------------------------------------------------------
- */
+/* ---- promoting -------------------------------------------------------- */
 
 /*
  * Neighbours that would make one larger page: whole words of the bitmaps, or a

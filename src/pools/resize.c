@@ -42,8 +42,7 @@ static uint64_t excess(const struct hvo_hugetlb *pools,
 	return pages > goal->pages ? pages - goal->pages : 0;
 }
 
-/* ---- growing ---------------------------------------------------------------
- */
+/* ---- growing ---------------------------------------------------------- */
 
 /* Surplus pages become persistent, node by node in turn. Lock held. */
 static void keep_surplus(struct hvo_hugetlb *pools, struct hvo_pool *pool,
@@ -152,8 +151,7 @@ static int grow(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 	return need ? err : 0;
 }
 
-/* ---- shrinking --------------------------------------------------------------
- */
+/* ---- shrinking -------------------------------------------------------- */
 
 /* Pages that must stay become surplus, node by node in turn. Lock held. */
 static void make_surplus(struct hvo_hugetlb *pools, struct hvo_pool *pool,
@@ -214,8 +212,7 @@ static int shrink(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 	return excess(pools, pool, goal) ? -HVO_EBUSY : 0;
 }
 
-/* ---- both -------------------------------------------------------------------
- */
+/* ---- both ------------------------------------------------------------- */
 
 static int resize(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 		  const struct goal *goal, uint64_t *pages)

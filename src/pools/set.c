@@ -51,8 +51,7 @@ static void count_optimized(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 		hvo_pool_add(pool, node, HVO_POOL_OPTIMIZED, sign);
 }
 
-/* ---- free pages ------------------------------------------------------------
- */
+/* ---- free pages ------------------------------------------------------- */
 
 static void set_free(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 		     uint64_t page, unsigned node)
@@ -123,8 +122,7 @@ uint64_t hvo_pool_search(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 	return page;
 }
 
-/* ---- transitions -----------------------------------------------------------
- */
+/* ---- transitions ------------------------------------------------------ */
 
 void hvo_pool_enter(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 		    uint64_t page)
