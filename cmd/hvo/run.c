@@ -3,7 +3,6 @@
  * hvo run: makes a memory map, optimizes its huge pages, measures, checks,
  * restores. The command line, and the order of the steps.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 #include "cmd.h"
 #include "job.h"
+#include "options.h"
 #include "room.h"
 #include "size.h"
 
@@ -89,8 +89,10 @@ static const char *parse_populate(const char *text, bool *from_start)
 }
 
 /* One option; returns what is wrong with its argument, or NULL. */
-static const char *parse_option(struct options *o, int c)
+static const char *parse_option(void *ctx, int c)
 {
+	struct options *o = ctx;
+
 	switch (c) {
 	case 'm':
 		o->memory_given = true;
@@ -122,19 +124,10 @@ static const char *parse_option(struct options *o, int c)
 
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	int c, index;
+	int code = hvo_options_parse(argc, argv, names, parse_option, o);
 
-	while ((c = getopt_long(argc, argv, "h", names, &index)) >= 0) {
-		const char *wrong;
-
-		if (c == '?')
-			return hvo_usage_hint(argv[0]);
-		wrong = parse_option(o, c);
-		if (wrong)
-			return hvo_usage_error(argv[0], "--%s: '%s' %s",
-					       names[index].name, optarg,
-					       wrong);
-	}
+	if (code)
+		return code;
 	if (optind < argc)
 		return hvo_usage_error(argv[0], "'%s' is one argument too many",
 				       argv[optind]);

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 #include "cmd.h"
 #include "map.h"
+#include "options.h"
 #include "picture.h"
 #include "room.h"
 #include "size.h"
@@ -80,8 +80,10 @@ static const char *parse_window(const char *text, uint64_t *window)
 }
 
 /* One option; returns what is wrong with its argument, or NULL. */
-static const char *parse_option(struct options *o, int c)
+static const char *parse_option(void *ctx, int c)
 {
+	struct options *o = ctx;
+
 	switch (c) {
 	case 's':
 		return hvo_size_parse(optarg, &o->map.page_size);
@@ -104,19 +106,10 @@ static const char *parse_option(struct options *o, int c)
 
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	int c, index = 0;
+	int code = hvo_options_parse(argc, argv, names, parse_option, o);
 
-	while ((c = getopt_long(argc, argv, "h", names, &index)) >= 0) {
-		const char *wrong;
-
-		if (c == '?')
-			return hvo_usage_hint(argv[0]);
-		wrong = parse_option(o, c);
-		if (wrong)
-			return hvo_usage_error(argv[0], "--%s: '%s' %s",
-					       names[index].name, optarg,
-					       wrong);
-	}
+	if (code)
+		return code;
 	if (optind < argc)
 		return hvo_usage_error(argv[0], "'%s' is one argument too many",
 				       argv[optind]);

@@ -2,10 +2,10 @@
 /*
  * hvo sim: the command line, and the help with the grammar of scripts.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include "cmd.h"
+#include "options.h"
 #include "sim.h"
 #include "size.h"
 
@@ -153,8 +153,9 @@ static const char *parse_memory(const char *text, uint64_t *bytes)
 }
 
 /* One option; returns what is wrong with its argument, or NULL. */
-static const char *parse_option(struct options *o, int c)
+static const char *parse_option(void *ctx, int c)
 {
+	struct options *o = ctx;
 	struct hvo_sim_random_options *r = &o->random;
 
 	if (strchr("socmf", c))
@@ -208,20 +209,9 @@ static int check_usage(int argc, char **argv, const struct options *o)
 
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	int c, index;
+	int code = hvo_options_parse(argc, argv, names, parse_option, o);
 
-	while ((c = getopt_long(argc, argv, "h", names, &index)) >= 0) {
-		const char *wrong;
-
-		if (c == '?')
-			return hvo_usage_hint(argv[0]);
-		wrong = parse_option(o, c);
-		if (wrong)
-			return hvo_usage_error(argv[0], "--%s: '%s' %s",
-					       names[index].name, optarg,
-					       wrong);
-	}
-	return check_usage(argc, argv, o);
+	return code ? code : check_usage(argc, argv, o);
 }
 
 int hvo_cmd_sim(int argc, char **argv)
