@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "hvo_linux.h"
+#include "port_faults.h"
 
 struct engine_port {
 	struct hvo_linux *linux_port;
@@ -39,7 +40,7 @@ static struct {
 	bool sticky;
 } failures;
 
-static bool fails(void)
+bool port_fault_due(void)
 {
 	uint64_t call = atomic_fetch_add(&failures.calls, 1) + 1;
 	bool now = failures.nth && (failures.sticky ? call >= failures.nth
@@ -67,66 +68,15 @@ uint64_t engine_failed(struct engine *e)
 
 bool engine_alloc_fails(void)
 {
-	return fails();
+	return port_fault_due();
 }
 
-int __real_hvo_port_map(struct hvo_port *port, void *va, uint64_t pages,
-			struct hvo_run run, enum hvo_prot prot, bool block);
-int __wrap_hvo_port_map(struct hvo_port *port, void *va, uint64_t pages,
-			struct hvo_run run, enum hvo_prot prot, bool block);
-int __real_hvo_port_repoint(struct hvo_port *port, void *va, uint64_t pages,
-			    struct hvo_run run, enum hvo_prot prot,
-			    enum hvo_urgency urgency);
-int __wrap_hvo_port_repoint(struct hvo_port *port, void *va, uint64_t pages,
-			    struct hvo_run run, enum hvo_prot prot,
-			    enum hvo_urgency urgency);
-int __real_hvo_port_protect(struct hvo_port *port, void *va, uint64_t pages,
-			    enum hvo_prot prot, enum hvo_urgency urgency);
-int __wrap_hvo_port_protect(struct hvo_port *port, void *va, uint64_t pages,
-			    enum hvo_prot prot, enum hvo_urgency urgency);
-int __real_hvo_port_unmap(struct hvo_port *port, void *va, uint64_t pages,
-			  enum hvo_urgency urgency);
-int __wrap_hvo_port_unmap(struct hvo_port *port, void *va, uint64_t pages,
-			  enum hvo_urgency urgency);
 int __real_hvo_port_split(struct hvo_port *port, void *va, uint64_t pages);
 int __wrap_hvo_port_split(struct hvo_port *port, void *va, uint64_t pages);
 
-int __wrap_hvo_port_map(struct hvo_port *port, void *va, uint64_t pages,
-			struct hvo_run run, enum hvo_prot prot, bool block)
-{
-	if (fails())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_map(port, va, pages, run, prot, block);
-}
-
-int __wrap_hvo_port_repoint(struct hvo_port *port, void *va, uint64_t pages,
-			    struct hvo_run run, enum hvo_prot prot,
-			    enum hvo_urgency urgency)
-{
-	if (urgency == HVO_MAY_FAIL && fails())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_repoint(port, va, pages, run, prot, urgency);
-}
-
-int __wrap_hvo_port_protect(struct hvo_port *port, void *va, uint64_t pages,
-			    enum hvo_prot prot, enum hvo_urgency urgency)
-{
-	if (urgency == HVO_MAY_FAIL && fails())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_protect(port, va, pages, prot, urgency);
-}
-
-int __wrap_hvo_port_unmap(struct hvo_port *port, void *va, uint64_t pages,
-			  enum hvo_urgency urgency)
-{
-	if (urgency == HVO_MAY_FAIL && fails())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_unmap(port, va, pages, urgency);
-}
-
 int __wrap_hvo_port_split(struct hvo_port *port, void *va, uint64_t pages)
 {
-	if (fails())
+	if (port_fault_due())
 		return -HVO_ENOMEM;
 	return __real_hvo_port_split(port, va, pages);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The harness of the memory manager's tests. */
 #include "mm.h"
+#include "port_faults.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -53,7 +54,7 @@ uint64_t machine_failed(void)
 	return failures.failed;
 }
 
-static bool fails(void)
+bool port_fault_due(void)
 {
 	uint64_t call = atomic_fetch_add(&failures.calls, 1) + 1;
 	bool now = failures.nth && (failures.sticky ? call >= failures.nth
@@ -64,58 +65,6 @@ static bool fails(void)
 	if (now)
 		atomic_fetch_add(&failures.failed, 1);
 	return now;
-}
-
-int __real_hvo_port_map(struct hvo_port *port, void *va, uint64_t pages,
-			struct hvo_run run, enum hvo_prot prot, bool block);
-int __wrap_hvo_port_map(struct hvo_port *port, void *va, uint64_t pages,
-			struct hvo_run run, enum hvo_prot prot, bool block);
-int __real_hvo_port_repoint(struct hvo_port *port, void *va, uint64_t pages,
-			    struct hvo_run run, enum hvo_prot prot,
-			    enum hvo_urgency urgency);
-int __wrap_hvo_port_repoint(struct hvo_port *port, void *va, uint64_t pages,
-			    struct hvo_run run, enum hvo_prot prot,
-			    enum hvo_urgency urgency);
-int __real_hvo_port_protect(struct hvo_port *port, void *va, uint64_t pages,
-			    enum hvo_prot prot, enum hvo_urgency urgency);
-int __wrap_hvo_port_protect(struct hvo_port *port, void *va, uint64_t pages,
-			    enum hvo_prot prot, enum hvo_urgency urgency);
-int __real_hvo_port_unmap(struct hvo_port *port, void *va, uint64_t pages,
-			  enum hvo_urgency urgency);
-int __wrap_hvo_port_unmap(struct hvo_port *port, void *va, uint64_t pages,
-			  enum hvo_urgency urgency);
-
-int __wrap_hvo_port_map(struct hvo_port *port, void *va, uint64_t pages,
-			struct hvo_run run, enum hvo_prot prot, bool block)
-{
-	if (fails())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_map(port, va, pages, run, prot, block);
-}
-
-int __wrap_hvo_port_repoint(struct hvo_port *port, void *va, uint64_t pages,
-			    struct hvo_run run, enum hvo_prot prot,
-			    enum hvo_urgency urgency)
-{
-	if (urgency == HVO_MAY_FAIL && fails())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_repoint(port, va, pages, run, prot, urgency);
-}
-
-int __wrap_hvo_port_protect(struct hvo_port *port, void *va, uint64_t pages,
-			    enum hvo_prot prot, enum hvo_urgency urgency)
-{
-	if (urgency == HVO_MAY_FAIL && fails())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_protect(port, va, pages, prot, urgency);
-}
-
-int __wrap_hvo_port_unmap(struct hvo_port *port, void *va, uint64_t pages,
-			  enum hvo_urgency urgency)
-{
-	if (urgency == HVO_MAY_FAIL && fails())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_unmap(port, va, pages, urgency);
 }
 
 /* ---- backing ---------------------------------------------------------- */
@@ -141,7 +90,7 @@ static void flip(struct hvo_run run, bool value)
 
 static int commit(void *ctx, struct hvo_run run)
 {
-	int err = fails() ? -HVO_ENOMEM : hvo_linux_commit(ctx, run);
+	int err = port_fault_due() ? -HVO_ENOMEM : hvo_linux_commit(ctx, run);
 
 	if (!err)
 		flip(run, true);
