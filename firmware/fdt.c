@@ -16,25 +16,74 @@
 
 /* ---- opening ------------------------------------------------------------ */
 
-/* The byte where the structure goes wrong; its beginning when that is not
- * about its tokens.
- */
-static uint64_t broken_at(const void *tree)
+/* The byte behind a string's NUL; beyond end if it has none. */
+static size_t string_end(const uint8_t *tree, size_t at, size_t end)
 {
-	int at = 0, depth = 0;
+	while (at < end && tree[at])
+		at++;
+	return at + 1;
+}
+
+/*
+ * Bytes from the beginning of the token at byte `at` to its end, which is in
+ * the structure; 0 if it does not fit or is none.
+ */
+static size_t token_size(const uint8_t *tree, size_t at, size_t end)
+{
+	size_t left = end - at, size = sizeof(fdt32_t);
+
+	if (left < size)
+		return 0;
+	switch (fdt32_ld((const fdt32_t *)(tree + at))) {
+	case FDT_BEGIN_NODE:
+		size = string_end(tree, at + size, end) - at;
+		break;
+	case FDT_PROP:
+		size = sizeof(struct fdt_property);
+		if (left < size)
+			return 0;
+		size +=
+		    fdt32_ld(&((const struct fdt_property *)(tree + at))->len);
+		break;
+	case FDT_END_NODE:
+	case FDT_NOP:
+	case FDT_END:
+		break;
+	default:
+		return 0;
+	}
+	size = (size + 3) & ~(size_t)3;
+	return size <= left ? size : 0;
+}
+
+/*
+ * Do the structure's tokens follow one another to its end, and nest? If not,
+ * *where is the byte of the first that does not. libfdt is not asked before
+ * that: up to 1.6.1 a property that says it has close to 4 GiB leads it back
+ * to where it was, for ever.
+ */
+static bool tokens_fit(const uint8_t *tree, uint64_t *where)
+{
+	size_t at = fdt_off_dt_struct(tree);
+	size_t end = at + fdt_size_dt_struct(tree);
+	unsigned depth = 0;
 	uint32_t token;
 
 	do {
-		int next;
+		size_t size = token_size(tree, at, end);
 
-		token = fdt_next_tag(tree, at, &next);
+		*where = at;
+		if (!size)
+			return false;
+		token = fdt32_ld((const fdt32_t *)(tree + at));
+		if ((token == FDT_END_NODE || token == FDT_END) &&
+		    !depth != (token == FDT_END))
+			return false;
 		depth += token == FDT_BEGIN_NODE;
 		depth -= token == FDT_END_NODE;
-		if (next < 0 || depth < 0 || (token == FDT_END && depth))
-			return (uint64_t)fdt_off_dt_struct(tree) + at;
-		at = next;
+		at += size;
 	} while (token != FDT_END);
-	return fdt_off_dt_struct(tree);
+	return true;
 }
 
 static enum hvo_firmware_error check(const void *tree, size_t bytes,
@@ -62,10 +111,11 @@ static enum hvo_firmware_error check(const void *tree, size_t bytes,
 	*where = fdt_off_mem_rsvmap(tree);
 	if (fdt_num_mem_rsv(tree) < 0)
 		return HVO_FIRMWARE_TREE;
-	if (fdt_check_full(tree, bytes)) {
-		*where = broken_at(tree);
+	if (!tokens_fit(tree, where))
 		return HVO_FIRMWARE_TREE;
-	}
+	*where = fdt_off_dt_struct(tree);
+	if (fdt_check_full(tree, bytes))
+		return HVO_FIRMWARE_TREE;
 	return HVO_FIRMWARE_OK;
 }
 

@@ -261,11 +261,19 @@ static void finds_the_broken_token(void **state)
 			 HVO_FIRMWARE_TREE);
 	assert_int_equal(fault.where, at + 8);
 	words[at / 4 + 2] = word;
-	/* A property longer than the tree. */
-	words[at / 4 + 3] = cpu_to_fdt32(0x7fffffff);
-	assert_int_equal(hvo_fdt_open(tree.data, tree.size, &fdt, &fault),
-			 HVO_FIRMWARE_TREE);
-	assert_int_equal(fault.where, at + 8);
+	/* Properties longer than the tree; the last would end where they
+	 * begin, if lengths were to wrap.
+	 */
+	for (size_t i = 0; i < 3; i++) {
+		static const uint32_t lengths[] = {0x7fffffff, 0xffffffff,
+						   0xfffffff4};
+
+		words[at / 4 + 3] = cpu_to_fdt32(lengths[i]);
+		assert_int_equal(
+		    hvo_fdt_open(tree.data, tree.size, &fdt, &fault),
+		    HVO_FIRMWARE_TREE);
+		assert_int_equal(fault.where, at + 8);
+	}
 }
 
 /* Any one byte may be anything: all readers end, and within the tree. */
