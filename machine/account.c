@@ -53,21 +53,29 @@ void hvo_machine_fail(struct hvo_machine *machine, uint64_t nth, bool sticky)
 	a->nth = nth;
 	a->sticky = sticky;
 	a->one_in = 0;
+	hvo_machine_faults_off(machine);
+}
+
+void hvo_machine_fail_mappings(struct hvo_machine *machine, uint64_t nth,
+			       bool sticky)
+{
+	hvo_machine_fail(machine, 0, false);
+	hvo_machine_faults_on(machine, nth, sticky, 0);
 }
 
 void hvo_machine_fail_often(struct hvo_machine *machine, uint64_t one_in)
 {
 	hvo_machine_fail(machine, 0, false);
 	machine->account.one_in = one_in;
+	hvo_machine_faults_on(machine, 0, false, one_in);
 }
 
 uint64_t hvo_machine_failed(const struct hvo_machine *machine)
 {
-	return machine->account.failed;
+	return machine->account.failed + hvo_machine_faults(machine);
 }
 
-/* Spread over all numbers, so that which calls fail shows no pattern. */
-static uint64_t spread(uint64_t n)
+uint64_t hvo_machine_spread(uint64_t n)
 {
 	n *= UINT64_C(0x9e3779b97f4a7c15);
 	n = (n ^ n >> 32) * UINT64_C(0xd6e8feb86659fd93);
@@ -80,7 +88,7 @@ static bool fails(struct hvo_machine_account *a)
 	bool now = a->nth && (a->sticky ? call >= a->nth : call == a->nth);
 
 	if (a->one_in)
-		now = spread(call) % a->one_in == 0;
+		now = hvo_machine_spread(call) % a->one_in == 0;
 	if (now)
 		atomic_fetch_add(&a->failed, 1);
 	return now;

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "hvo/memblock.h"
 #include "hvo/mm.h"
 #include "hvo_linux.h"
 
@@ -30,6 +31,12 @@ struct hvo_machine_range {
 	uint64_t base;
 	uint64_t size;
 	unsigned node;
+};
+
+/* Boot pages, as hvo_mm_init() wants them; they stay the caller's. */
+struct hvo_machine_boot {
+	struct hvo_mm_boot_page *pages;
+	size_t count;
 };
 
 struct hvo_machine_config {
@@ -45,6 +52,14 @@ struct hvo_machine_config {
 	/* See hvo_mm_config; 0: what a folio as large as a range can need. */
 	size_t work_runs;
 	bool no_watermarks; /* all 0: the last page can be allocated */
+	/*
+	 * Called when memblock knows all memory, before there is a manager: to
+	 * reserve some, and to name boot pages. Returns 0 or an error, with
+	 * which opening fails. May be NULL.
+	 */
+	int (*prepare)(void *ctx, struct hvo_memblock *memblock,
+		       struct hvo_machine_boot *boot);
+	void *ctx;
 };
 
 struct hvo_machine;
@@ -60,8 +75,7 @@ int hvo_machine_open(struct hvo_machine **machine,
 
 /*
  * Give everything back, whatever is allocated. NULL is no machine. Returns 0,
- * or -HVO_ECORRUPT: the manager gave up all descriptors and yet pages are
- * backed that no folio has.
+ * or -HVO_ECORRUPT: the manager gave up everything and yet pages are backed.
  */
 int hvo_machine_close(struct hvo_machine *machine);
 
@@ -91,10 +105,17 @@ int hvo_machine_check(struct hvo_machine *machine, char *message, size_t size);
  */
 void hvo_machine_fail(struct hvo_machine *machine, uint64_t nth, bool sticky);
 
-/* From now on let about one in so many of them fail; 0: none. */
+/*
+ * The same for calls of the port that change mappings, and may fail: as if
+ * there were no room for more (-HVO_EMAPPINGS). Of one machine at a time.
+ */
+void hvo_machine_fail_mappings(struct hvo_machine *machine, uint64_t nth,
+			       bool sticky);
+
+/* From now on let about one in so many of either fail; 0: none. */
 void hvo_machine_fail_often(struct hvo_machine *machine, uint64_t one_in);
 
-/* How many have failed so since either was called. */
+/* How many have failed so since one of these was called, of either kind. */
 uint64_t hvo_machine_failed(const struct hvo_machine *machine);
 
 /* ---- saying what happened ----------------------------------------------- */

@@ -206,6 +206,12 @@ static int fill_memblock(struct hvo_memblock *mb,
 	return err;
 }
 
+static int prepare(struct hvo_machine_boot *boot,
+		   const struct hvo_machine_config *c, struct hvo_memblock *mb)
+{
+	return c->prepare ? c->prepare(c->ctx, mb, boot) : 0;
+}
+
 static int make_manager(struct hvo_machine *m,
 			const struct hvo_machine_config *c)
 {
@@ -218,13 +224,17 @@ static int make_manager(struct hvo_machine *m,
 	    .reserved_max = RESERVED_REGIONS,
 	    .page_shift = m->config.page_shift,
 	};
+	struct hvo_machine_boot boot = {NULL, 0};
 	struct hvo_memblock mb;
 	int err = hvo_memblock_init(&mb, &config);
 
 	if (!err)
 		err = fill_memblock(&mb, c);
 	if (!err)
-		err = hvo_mm_init(&m->mm, m->tables, &m->config, &mb, NULL, 0);
+		err = prepare(&boot, c, &mb);
+	if (!err)
+		err = hvo_mm_init(&m->mm, m->tables, &m->config, &mb,
+				  boot.pages, boot.count);
 	return err;
 }
 
@@ -294,23 +304,13 @@ int hvo_machine_open(struct hvo_machine **machine,
 
 /* ---- unmaking it -------------------------------------------------------- */
 
-/*
- * Give up all descriptors: what stays backed are folios' pages, and those of
- * freed folios that hosted their own descriptors, which are nobody's now.
- */
+/* Give up all descriptors and folios: nothing stays backed. */
 static int give_up(struct hvo_machine *m)
 {
-	uint64_t backed = hvo_machine_backed(m);
-	struct hvo_vmemmap_stats s;
-
 	hvo_machine_fail(m, 0, false);
-	hvo_vmemmap_stats(hvo_mm_vmemmap(m->mm), &s);
 	if (hvo_mm_fini(m->mm))
 		return 0;
-	backed -= hvo_stats_frames(&s);
-	if (m->account.wrong || hvo_machine_backed(m) != backed)
-		return -HVO_ECORRUPT;
-	return 0;
+	return m->account.wrong || hvo_machine_backed(m) ? -HVO_ECORRUPT : 0;
 }
 
 int hvo_machine_close(struct hvo_machine *machine)
@@ -321,6 +321,7 @@ int hvo_machine_close(struct hvo_machine *machine)
 		return 0;
 	if (machine->mm)
 		err = give_up(machine);
+	hvo_machine_faults_off(machine);
 	if (machine->account.bits)
 		hvo_machine_account_fini(machine);
 	if (machine->port)

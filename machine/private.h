@@ -41,6 +41,14 @@ struct hvo_machine {
 int hvo_machine_account_init(struct hvo_machine *machine, uint64_t frames);
 void hvo_machine_account_fini(struct hvo_machine *machine);
 
+/* faults.c: order one in so many of the port's calls to fail, or the nth. */
+void hvo_machine_faults_on(struct hvo_machine *machine, uint64_t nth,
+			   bool sticky, uint64_t one_in);
+void hvo_machine_faults_off(struct hvo_machine *machine);
+uint64_t hvo_machine_faults(const struct hvo_machine *machine);
+/* Spread over all numbers, so that which calls fail shows no pattern. */
+uint64_t hvo_machine_spread(uint64_t n);
+
 /* What hvo_mm_backing wants; ctx is the machine. */
 int hvo_machine_commit(void *ctx, struct hvo_run run);
 void hvo_machine_uncommit(void *ctx, struct hvo_run run);

@@ -248,6 +248,8 @@ void machine_close(struct machine *m)
 		hvo_vmemmap_stats(hvo_mm_vmemmap(m->mm), &s);
 		if (s.frames_owned || s.frames_shared || s.pages_present)
 			stop("frames are left");
+		if (backed.pages)
+			stop("pages are backed that nobody has");
 	}
 	hvo_linux_close(m->port);
 	free(m->tables);

@@ -41,6 +41,7 @@ struct run {
 	uint64_t promoted;
 	uint64_t overcommitted;
 	uint64_t applied;
+	uint64_t offlined; /* pages */
 };
 
 static uint64_t below(struct run *r, uint64_t n)
@@ -367,10 +368,52 @@ static void apply(struct run *r, unsigned i)
 		assert_true(!err || (!on && err == -HVO_ENOMEM));
 }
 
+/* Pages of a size in a state that have a base page in 2 MiB from pfn on. */
+static uint64_t in_range(struct run *r, unsigned i, hvo_pfn_t pfn,
+			 enum hvo_hugetlb_state state)
+{
+	uint64_t size = UINT64_C(1) << orders[i];
+	uint64_t count = 0;
+
+	for (hvo_pfn_t at = pfn & ~(size - 1); at < pfn + MIB(2); at += size)
+		count +=
+		    hvo_hugetlb_state(r->p.h, at) == state &&
+		    hvo_folio_order(hvo_mm_page(r->p.m->mm, at)) == orders[i];
+	return count;
+}
+
+/* A subsection goes, with the free pages in it, or nothing happens. */
+static void offline(struct run *r, unsigned i)
+{
+	hvo_pfn_t pfn = below(r, PAGES / MIB(2)) * MIB(2);
+	uint64_t free[3];
+	bool kept = false;
+	int err;
+
+	(void)i;
+	for (unsigned k = 0; k < 3; k++) {
+		free[k] = in_range(r, k, pfn, HVO_HUGETLB_FREE);
+		kept = kept || free[k] > available(&r->size[k]) ||
+		       in_range(r, k, pfn, HVO_HUGETLB_USED);
+	}
+	err = hvo_hugetlb_offline(r->p.h, pfn, MIB(2));
+	if (kept)
+		assert_int_equal(err, -HVO_EBUSY);
+	assert_true(!err || err == -HVO_EBUSY || err == -HVO_ENOMEM);
+	if (err)
+		return;
+	for (unsigned k = 0; k < 3; k++) {
+		r->offlined += free[k];
+		while (free[k]--)
+			leaves(&r->size[k], true);
+	}
+	assert_int_equal(hvo_mm_online(r->p.m->mm, pfn, MIB(2)), 0);
+}
+
 static void (*const operations[])(struct run *r, unsigned i) = {
-    resize, overcommit, reserve,        unreserve, alloc,
-    alloc,  alloc,      alloc_reserved, give,      give,
-    give,   dissolve,   demote,         promote,   apply,
+    resize, overcommit,     reserve, unreserve, alloc, alloc,
+    alloc,  alloc_reserved, give,    give,      give,  dissolve,
+    demote, promote,        apply,   offline,
 };
 
 #define OPERATIONS (sizeof(operations) / sizeof(*operations))
@@ -392,7 +435,7 @@ static void run(uint64_t seed)
 			pools_assert(&r->p);
 	}
 	assert_true(r->demoted && r->promoted && r->overcommitted &&
-		    r->applied);
+		    r->applied && r->offlined);
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(hvo_hugetlb_free(r->p.h, r->size[i].used,
 						  r->size[i].count, NULL),

@@ -52,6 +52,9 @@ struct hvo_sim {
 	unsigned pool_sizes; /* how many of them */
 	unsigned pool_orders[HVO_HUGETLB_SIZES_MAX];
 
+	struct hvo_sim_boot *boot;      /* NULL: no boot parameters */
+	struct hvo_sim_device *devices; /* a list */
+
 	struct hvo_sim_folio *folios;
 	size_t count, capacity; /* of folios */
 	struct hvo_sim_number *numbers;
@@ -148,6 +151,8 @@ extern const struct hvo_sim_command hvo_sim_folio_commands[];
 extern const struct hvo_sim_command hvo_sim_range_commands[];
 extern const struct hvo_sim_command hvo_sim_tell_commands[];
 extern const struct hvo_sim_command hvo_sim_pool_commands[];
+extern const struct hvo_sim_command hvo_sim_boot_commands[];
+extern const struct hvo_sim_command hvo_sim_device_commands[];
 
 /* sim_value.c: expect and let; values are numbers and statistics. */
 int hvo_sim_expect(struct hvo_sim *sim);
@@ -160,6 +165,41 @@ int hvo_sim_print_pools(const struct hvo_sim *sim);
 void hvo_sim_pools_to_json(const struct hvo_sim *sim, struct json_object *o);
 /* 0, or -HVO_ECORRUPT and a sentence in message. NULL is no pools. */
 int hvo_sim_check_pools(struct hvo_hugetlb *pools, char *message, size_t size);
+
+/* Make the script's pools, of which there are none. */
+int hvo_sim_make_pools(struct hvo_sim *sim,
+		       const struct hvo_hugetlb_config *config);
+
+/*
+ * sim_boot.c: what the boot parameters lead to, where there are some. parse
+ * comes before the machine is opened, prepare is for its configuration, finish
+ * comes after.
+ */
+int hvo_sim_boot_parse(struct hvo_sim *sim,
+		       const struct hvo_machine_config *config);
+int hvo_sim_boot_prepare(void *ctx, struct hvo_memblock *memblock,
+			 struct hvo_machine_boot *boot);
+int hvo_sim_boot_finish(struct hvo_sim *sim);
+void hvo_sim_boot_free(struct hvo_sim *sim);
+bool hvo_sim_area_stat(const struct hvo_sim *sim, const char *text,
+		       uint64_t *value);
+int hvo_sim_check_areas(const struct hvo_sim *sim, char *message, size_t size);
+
+/*
+ * sim_device.c: describe a range in full with frames of its own; tell that some
+ * range was undescribed, whose altmap can go.
+ */
+int hvo_sim_describe_own(struct hvo_sim *sim, hvo_pfn_t pfn, uint64_t count,
+			 unsigned domain);
+void hvo_sim_undescribed(struct hvo_sim *sim);
+bool hvo_sim_device_stat(struct hvo_sim *sim, const char *text,
+			 uint64_t *value);
+int hvo_sim_check_devices(const struct hvo_sim *sim, char *message,
+			  size_t size);
+void hvo_sim_devices_free(struct hvo_sim *sim);
+
+/* Everything that a script can make. 0, or -HVO_ECORRUPT and a sentence. */
+int hvo_sim_check_all(const struct hvo_sim *sim, char *message, size_t size);
 
 /* sim_tell.c: the machine's state as JSON, on one line. */
 int hvo_sim_print_json(struct hvo_sim *sim);

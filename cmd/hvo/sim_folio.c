@@ -12,7 +12,7 @@
 /* Most folios of one command, so that their names have room. */
 #define COUNT_MAX 99999
 
-/* ---- groups of folios --------------------------------------------------- */
+/* ---- groups of folios ----------------------------------------------- */
 
 struct group {
 	const char *name;
@@ -52,7 +52,7 @@ static void unfreeze(const struct group *g, size_t from)
 		hvo_folio_unfreeze(g->pages[i], 1);
 }
 
-/* ---- alloc -------------------------------------------------------------- */
+/* ---- alloc ---------------------------------------------------------- */
 
 static const struct {
 	const char *word;
@@ -129,7 +129,58 @@ static int do_alloc(struct hvo_sim *sim)
 	return err ? err : alloc_named(sim, name, &alloc, count);
 }
 
-/* ---- free --------------------------------------------------------------- */
+/* ---- adopt, disown -------------------------------------------------- */
+
+static int adopt(struct hvo_sim *sim, const char *name, const char *place,
+		 const struct hvo_alloc *alloc)
+{
+	struct hvo_page *folio;
+	hvo_pfn_t pfn;
+	int err = hvo_sim_place(sim, place, &pfn);
+
+	if (!err)
+		err = hvo_folio_adopt(sim->mm, pfn, alloc, &folio);
+	return err ? err : hvo_sim_name(sim, name, -1, folio, alloc->order);
+}
+
+static int do_adopt(struct hvo_sim *sim)
+{
+	struct hvo_alloc alloc = {0};
+	uint64_t count = 0;
+	const char *name, *place;
+	int err = parse_alloc(sim, &alloc, &count);
+
+	if (!err)
+		err = hvo_sim_operand(sim, "a name for the folio", &name);
+	if (!err)
+		err = hvo_sim_new_name(sim, name, false);
+	if (!err)
+		err = hvo_sim_operand(sim, "where it lies", &place);
+	if (!err)
+		err = hvo_sim_rest(sim);
+	return err ? err : adopt(sim, name, place, &alloc);
+}
+
+static int do_disown(struct hvo_sim *sim)
+{
+	struct group g = {0};
+	size_t done = 0;
+	int err = take_only_group(sim, &g);
+
+	if (!err) {
+		freeze(&g);
+		while (!err && done < g.n) {
+			err = hvo_folio_disown(sim->mm, g.pages[done]);
+			done += !err;
+		}
+		unfreeze(&g, done);
+		hvo_sim_forget(sim, g.pages, done);
+	}
+	free(g.pages);
+	return err;
+}
+
+/* ---- free ----------------------------------------------------------- */
 
 static unsigned order_of(const struct group *g)
 {
@@ -184,7 +235,7 @@ static int do_free(struct hvo_sim *sim)
 	return err;
 }
 
-/* ---- optimize, restore -------------------------------------------------- */
+/* ---- optimize, restore ---------------------------------------------- */
 
 static int change(struct hvo_sim *sim,
 		  int (*call)(struct hvo_mm *, struct hvo_page *const *, size_t,
@@ -214,7 +265,7 @@ static int do_restore(struct hvo_sim *sim)
 	return change(sim, hvo_folio_restore);
 }
 
-/* ---- split, join -------------------------------------------------------- */
+/* ---- split, join ---------------------------------------------------- */
 
 /* One folio, not several. */
 static int take_folio(struct hvo_sim *sim, const char **name,
@@ -324,7 +375,7 @@ static int do_join(struct hvo_sim *sim)
 	return err;
 }
 
-/* ---- poison ------------------------------------------------------------- */
+/* ---- poison --------------------------------------------------------- */
 
 static int take_place(struct hvo_sim *sim, hvo_pfn_t *pfn)
 {
@@ -357,6 +408,8 @@ static int do_unpoison(struct hvo_sim *sim)
 
 const struct hvo_sim_command hvo_sim_folio_commands[] = {
     {"alloc", do_alloc, false},
+    {"adopt", do_adopt, false},
+    {"disown", do_disown, false},
     {"free", do_free, false},
     {"optimize", do_optimize, false},
     {"restore", do_restore, false},

@@ -50,10 +50,27 @@ static int parse_pools(struct hvo_sim *sim, struct hvo_hugetlb_config *c)
 	return err ? err : hvo_sim_rest(sim);
 }
 
+int hvo_sim_make_pools(struct hvo_sim *sim,
+		       const struct hvo_hugetlb_config *config)
+{
+	size_t size = hvo_hugetlb_size(sim->mm, config);
+	int err;
+
+	free(sim->pools_memory);
+	sim->pools_memory = aligned_alloc(64, size ? size : 64);
+	if (!sim->pools_memory)
+		return hvo_sim_bad(sim, HVO_SIM_HOST, "no memory");
+	err = hvo_hugetlb_init(&sim->pools, sim->pools_memory, sim->mm, config);
+	if (err)
+		sim->pools = NULL;
+	sim->pool_sizes = config->sizes;
+	memcpy(sim->pool_orders, config->orders, sizeof(config->orders));
+	return err;
+}
+
 static int do_pools(struct hvo_sim *sim)
 {
 	struct hvo_hugetlb_config config = {.limit = HVO_ZONE_MOVABLE};
-	size_t size;
 	int err;
 
 	if (sim->pools)
@@ -64,20 +81,7 @@ static int do_pools(struct hvo_sim *sim)
 	if (!err && !config.sizes)
 		err = hvo_sim_bad(sim, HVO_SIM_SYNTAX,
 				  "pools wants the sizes of its huge pages");
-	if (err)
-		return err;
-	size = hvo_hugetlb_size(sim->mm, &config);
-	free(sim->pools_memory);
-	sim->pools_memory = aligned_alloc(64, size ? size : 64);
-	if (!sim->pools_memory)
-		return hvo_sim_bad(sim, HVO_SIM_HOST, "no memory");
-	err =
-	    hvo_hugetlb_init(&sim->pools, sim->pools_memory, sim->mm, &config);
-	if (err)
-		sim->pools = NULL;
-	sim->pool_sizes = config.sizes;
-	memcpy(sim->pool_orders, config.orders, sizeof(config.orders));
-	return err;
+	return err ? err : hvo_sim_make_pools(sim, &config);
 }
 
 static int want_pools(struct hvo_sim *sim)

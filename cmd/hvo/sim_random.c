@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "hvo/cma.h"
 #include "hvo/contig.h"
+#include "hvo/devmem.h"
 #include "hvo/poison.h"
 #include "job.h"
 #include "json.h"
@@ -31,6 +33,8 @@
 #define RANGE       32 /* base pages that a thread isolates */
 #define FAIL_ONE_IN 50
 #define NOWHERE     UINT64_MAX
+#define DEVICE      (UINT64_C(32) << 20) /* bytes, for each thread */
+#define GIVEN       4 /* folios of the area that a thread holds at most */
 
 enum kind {
 	ALLOC,
@@ -49,13 +53,19 @@ enum kind {
 	GIVE,
 	DEMOTE,
 	PROMOTE,
+	AREA,
+	ADOPT,
+	DEVADD,
+	DEVREMOVE,
+	DEVADOPT,
 	KINDS
 };
 
 static const char *const kind_names[KINDS] = {
-    "alloc",  "free",     "optimize", "restore", "split",  "walk",
-    "poison", "unpoison", "isolate",  "offline", "rehome", "pool",
-    "take",   "give",     "demote",   "promote",
+    "alloc",  "free",      "optimize", "restore", "split",  "walk",
+    "poison", "unpoison",  "isolate",  "offline", "rehome", "pool",
+    "take",   "give",      "demote",   "promote", "area",   "adopt",
+    "devadd", "devremove", "devadopt",
 };
 
 /* Belongs to its thread, but for `steps`, which the main one reads. */
@@ -69,8 +79,13 @@ struct worker {
 	size_t folios;
 	struct hvo_page *taken[TAKEN]; /* from a pool, frozen */
 	size_t taken_count;
-	hvo_pfn_t isolated; /* RANGE base pages, or NOWHERE */
-	hvo_pfn_t offline;  /* a subsection, or NOWHERE */
+	struct hvo_page *given[GIVEN]; /* by the area, frozen */
+	size_t given_count;
+	struct hvo_devmem device; /* this thread's range */
+	bool has_device;
+	struct hvo_page *device_folio; /* of that, frozen; or NULL */
+	hvo_pfn_t isolated;            /* RANGE base pages, or NOWHERE */
+	hvo_pfn_t offline;             /* a subsection, or NOWHERE */
 	uint64_t done[KINDS];
 	uint64_t refused[KINDS];
 	uint64_t digest; /* of what came of each operation */
@@ -84,11 +99,13 @@ struct run {
 	struct hvo_mm *mm;
 	struct hvo_hugetlb *pools;
 	void *pools_memory;
+	struct hvo_cma area;
+	void *area_memory;
 	uint64_t pages;
 	unsigned subsection; /* order */
 	struct worker *workers;
 	atomic_bool stop;
-	uint64_t failed; /* requests for memory, to order */
+	uint64_t failed; /* requests for memory or mappings, to order */
 	char wrong[640];
 };
 
@@ -344,9 +361,120 @@ static void do_offline(struct worker *w)
 		demand(w, !hvo_mm_online(w->run->mm, w->offline, pages),
 		       "a subsection does not go online again");
 		w->offline = NOWHERE;
-	} else if (note(w, OFFLINE, hvo_mm_offline(w->run->mm, pfn, pages))) {
+	} else if (note(w, OFFLINE,
+			below(w, 2)
+			    ? hvo_mm_offline(w->run->mm, pfn, pages)
+			    : hvo_hugetlb_offline(w->run->pools, pfn, pages))) {
 		w->offline = pfn;
 	}
+}
+
+/* A folio of the contiguous area, given or lent, or back to it. */
+static void do_area(struct worker *w)
+{
+	const struct hvo_alloc alloc = {
+	    .order = SMALLER + (unsigned)below(w, 3),
+	    .flags = HVO_ALLOC_TRY_HVO | HVO_ALLOC_FROZEN |
+		     (below(w, 2) ? HVO_ALLOC_COMMIT : 0),
+	};
+	struct hvo_page *folio;
+	int err;
+
+	if (w->given_count && below(w, 2)) {
+		folio = w->given[--w->given_count];
+		unmark(w, folio);
+		demand(w, !hvo_cma_release(&w->run->area, folio),
+		       "a folio cannot go back to its area");
+		return;
+	}
+	if (w->given_count == GIVEN)
+		return;
+	err = (below(w, 2) ? hvo_cma_alloc : hvo_cma_lend)(&w->run->area,
+							   &alloc, &folio);
+	if (!note(w, AREA, err))
+		return;
+	mark(w, folio);
+	w->given[w->given_count++] = folio;
+}
+
+/* Make a folio of a part of what is isolated, and the reverse. */
+static void do_adopt(struct worker *w)
+{
+	const struct hvo_alloc alloc = {.order = 2, .flags = HVO_ALLOC_FROZEN};
+	struct hvo_page *folio;
+
+	if (w->isolated == NOWHERE ||
+	    !note(w, ADOPT,
+		  hvo_folio_adopt(w->run->mm, (w->isolated + 3) & ~UINT64_C(3),
+				  &alloc, &folio)))
+		return;
+	mark(w, folio);
+	unmark(w, folio);
+	demand(w, !hvo_folio_disown(w->run->mm, folio),
+	       "a folio cannot be isolated again");
+}
+
+/* ---- a device's memory -------------------------------------------------- */
+
+static void add_device(struct worker *w)
+{
+	uint64_t pages = DEVICE / 4096;
+
+	w->device = (struct hvo_devmem){
+	    .pfn = w->run->pages + (w->number - 1) * pages,
+	    .count = pages,
+	    .node = (unsigned)below(w, NODES),
+	    .order = below(w, 4) ? SMALLER + (unsigned)below(w, 4) : 0,
+	    .on_device = below(w, 2),
+	};
+	w->has_device = note(w, DEVADD, hvo_devmem_add(w->run->mm, &w->device));
+}
+
+/* It may be refused half way, and then be done with the next time. */
+static void remove_device(struct worker *w)
+{
+	w->has_device =
+	    !note(w, DEVREMOVE, hvo_devmem_remove(w->run->mm, &w->device));
+	if (w->has_device)
+		w->device.order = HVO_ORDERS; /* nothing else can be done */
+}
+
+static void adopt_device(struct worker *w)
+{
+	const struct hvo_alloc alloc = {.order = w->device.order,
+					.flags = HVO_ALLOC_FROZEN};
+	uint64_t folios =
+	    (w->device.pfn + w->device.count - w->device.data) >> alloc.order;
+	struct hvo_page *folio;
+
+	if (note(w, DEVADOPT,
+		 hvo_folio_adopt(w->run->mm,
+				 w->device.data +
+				     (below(w, folios) << alloc.order),
+				 &alloc, &folio))) {
+		mark(w, folio);
+		w->device_folio = folio;
+	}
+}
+
+static void free_device_folio(struct worker *w)
+{
+	unmark(w, w->device_folio);
+	demand(w, !hvo_folio_free(w->run->mm, &w->device_folio, 1, 0, NULL),
+	       "a device's folio cannot be freed");
+	w->device_folio = NULL;
+}
+
+static void do_device(struct worker *w)
+{
+	if (w->device_folio)
+		free_device_folio(w);
+	else if (!w->has_device)
+		add_device(w);
+	else if (w->device.order < HVO_ORDERS && below(w, 2))
+		adopt_device(w);
+	else
+		remove_device(w);
 }
 
 static void do_rehome(struct worker *w)
@@ -354,6 +482,7 @@ static void do_rehome(struct worker *w)
 	if (below(w, 10))
 		return;
 	hvo_mm_rehome(w->run->mm);
+	hvo_cma_regain(&w->run->area);
 	note(w, REHOME, 0);
 }
 
@@ -426,6 +555,13 @@ static void let_go(struct worker *w)
 		do_free(w);
 	while (w->taken_count)
 		do_give(w);
+	while (w->given_count)
+		do_area(w);
+	if (w->device_folio)
+		free_device_folio(w);
+	if (w->has_device)
+		remove_device(w);
+	demand(w, !w->has_device, "a device's memory cannot be removed");
 }
 
 static void *work(void *arg)
@@ -435,7 +571,8 @@ static void *work(void *arg)
 	    do_free,     do_free,    do_split,  do_walk,    do_walk,
 	    do_optimize, do_restore, do_walk,   do_poison,  do_unpoison,
 	    do_isolate,  do_offline, do_rehome, do_pool,    do_take,
-	    do_take,     do_give,    do_give,   do_reshape,
+	    do_take,     do_give,    do_give,   do_reshape, do_area,
+	    do_area,     do_adopt,   do_device, do_device,
 	};
 	struct worker *w = arg;
 
@@ -529,10 +666,14 @@ static int run_threads(struct run *run)
 /* Returns false, and says what, if something is wrong. */
 static bool all_right(struct run *run, const char *when)
 {
+	struct hvo_cma_finding area;
 	char found[512];
 
-	if (!hvo_sim_check_pools(run->pools, found, sizeof(found)) &&
-	    !hvo_machine_check(run->machine, found, sizeof(found)))
+	if (hvo_cma_check(&run->area, &area))
+		snprintf(found, sizeof(found), "%s: pfn %" PRIu64, area.what,
+			 area.pfn);
+	else if (!hvo_sim_check_pools(run->pools, found, sizeof(found)) &&
+		 !hvo_machine_check(run->machine, found, sizeof(found)))
 		return true;
 	snprintf(run->wrong, sizeof(run->wrong), "%s, the check found: %s",
 		 when, found);
@@ -594,7 +735,11 @@ static bool pools_back(struct run *run)
 		return false;
 	}
 	run->pools = NULL;
-	return true;
+	if (!hvo_cma_fini(&run->area))
+		return true;
+	snprintf(run->wrong, sizeof(run->wrong),
+		 "in the end, a part of the contiguous area is in use");
+	return false;
 }
 
 static bool check_run(struct run *run)
@@ -637,13 +782,14 @@ static void print_text(const struct run *run)
 	       o->seed, steps(run), o->cpus, o->cpus > 1 ? "s" : "",
 	       hvo_size_format(o->memory, bytes));
 	for (unsigned k = 0; k < KINDS; k++)
-		printf("  %-8s %9" PRIu64 " done %9" PRIu64 " refused\n",
+		printf("  %-9s %9" PRIu64 " done %9" PRIu64 " refused\n",
 		       kind_names[k], done[k], refused[k]);
 	if (o->cpus == 1)
 		printf("digest %016" PRIx64 "\n", run->workers[0].digest);
 	if (o->failures)
 		printf("%" PRIu64
-		       " requests for memory failed to order; %" PRIu64
+		       " requests for memory or mappings failed to order; "
+		       "%" PRIu64
 		       " base pages of freed folios hold descriptors\n",
 		       run->failed, s.owner[HVO_OWNER_HOST]);
 	printf("the check is clean; %s measured, as many counted\n",
@@ -709,8 +855,16 @@ static int open_pools(struct run *run)
 	    .optimize = true,
 	    .limit = HVO_ZONE_MOVABLE,
 	    .alloc_flags = HVO_ALLOC_COMMIT,
+	    .cma = &run->area,
+	    .gigantic_order = LARGER,
 	};
 
+	run->area_memory = malloc(hvo_cma_size(&run->area));
+	if (!run->area_memory ||
+	    hvo_cma_activate(&run->area, run->mm, run->area_memory)) {
+		hvo_error("no memory");
+		return HVO_EXIT_DENIED;
+	}
 	run->pools_memory =
 	    aligned_alloc(64, hvo_hugetlb_size(run->mm, &config));
 	if (run->pools_memory &&
@@ -718,6 +872,19 @@ static int open_pools(struct run *run)
 		return HVO_EXIT_OK;
 	hvo_error("no memory");
 	return HVO_EXIT_DENIED;
+}
+
+/* An eighth of a node is a contiguous area. */
+static int reserve_area(void *ctx, struct hvo_memblock *memblock,
+			struct hvo_machine_boot *boot)
+{
+	struct run *run = ctx;
+	uint64_t pages = run->options->memory / NODES / 8 / 4096;
+	uint64_t large = UINT64_C(1) << LARGER;
+
+	(void)boot;
+	pages = pages < large ? large : pages & ~(large - 1);
+	return hvo_cma_reserve(&run->area, memblock, 0, pages, LARGER, SMALLER);
 }
 
 static int open_machine(struct run *run)
@@ -731,6 +898,9 @@ static int open_machine(struct run *run)
 	    /* Fewer than threads: they wait for one another's workspaces. */
 	    .cpus = (unsigned)(run->options->cpus + 1) / 2,
 	    .no_watermarks = true,
+	    .spare = run->options->cpus * DEVICE,
+	    .prepare = reserve_area,
+	    .ctx = run,
 	};
 	char message[512];
 
@@ -792,6 +962,7 @@ int hvo_sim_random(const struct hvo_sim_random_options *options)
 		code = tell_failure(&run);
 	}
 	free(run.pools_memory);
+	free(run.area_memory);
 	free(run.workers);
 	return hvo_job_interrupted() ? end_interrupted() : code;
 }

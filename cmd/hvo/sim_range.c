@@ -136,6 +136,11 @@ static int do_machine(struct hvo_sim *sim)
 	err = parse_machine(sim, &config);
 	if (!err)
 		err = check_room(sim, &config);
+	if (!err && sim->boot) {
+		err = hvo_sim_boot_parse(sim, &config);
+		config.prepare = hvo_sim_boot_prepare;
+		config.ctx = sim->boot;
+	}
 	if (err)
 		return err;
 	err = hvo_machine_open(&sim->machine, &config, sim->text,
@@ -144,7 +149,7 @@ static int do_machine(struct hvo_sim *sim)
 		return err;
 	sim->mm = hvo_machine_mm(sim->machine);
 	sim->base_page = UINT64_C(1) << hvo_mm_config(sim->mm)->page_shift;
-	return 0;
+	return sim->boot ? hvo_sim_boot_finish(sim) : 0;
 }
 
 /* ---- memory that comes and goes ----------------------------------------- */
@@ -165,6 +170,7 @@ static int do_describe(struct hvo_sim *sim)
 	uint64_t node = 0, count;
 	unsigned order = 0;
 	hvo_pfn_t pfn;
+	bool own = hvo_sim_flag(sim, "memmap-on-memory");
 	int err = hvo_sim_order(sim, &order);
 
 	if (!err)
@@ -175,6 +181,14 @@ static int do_describe(struct hvo_sim *sim)
 		err = take_range(sim, &pfn, &count);
 	if (err)
 		return err;
+	if (own && order)
+		return hvo_sim_bad(
+		    sim, HVO_SIM_SYNTAX,
+		    "what holds its own descriptors is described "
+		    "in full; devmem add has both");
+	if (own)
+		return hvo_sim_describe_own(
+		    sim, pfn, count, hvo_zone_domain((unsigned)node, zone));
 	return hvo_mm_describe(sim->mm, pfn, count,
 			       hvo_zone_domain((unsigned)node, zone), order);
 }
@@ -196,7 +210,10 @@ static int undescribe(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
 
 static int do_undescribe(struct hvo_sim *sim)
 {
-	return on_range(sim, undescribe);
+	int err = on_range(sim, undescribe);
+
+	hvo_sim_undescribed(sim);
+	return err;
 }
 
 static int do_online(struct hvo_sim *sim)
@@ -204,8 +221,23 @@ static int do_online(struct hvo_sim *sim)
 	return on_range(sim, hvo_mm_online);
 }
 
+/* With the free pages of the pools in it. */
+static int offline_pools(struct hvo_sim *sim)
+{
+	hvo_pfn_t pfn;
+	uint64_t count;
+	int err = take_range(sim, &pfn, &count);
+
+	if (!err && !sim->pools)
+		err = hvo_sim_bad(sim, HVO_SIM_SYNTAX,
+				  "offline: there are no pools yet");
+	return err ? err : hvo_hugetlb_offline(sim->pools, pfn, count);
+}
+
 static int do_offline(struct hvo_sim *sim)
 {
+	if (hvo_sim_flag(sim, "dissolve"))
+		return offline_pools(sim);
 	return on_range(sim, hvo_mm_offline);
 }
 
@@ -241,6 +273,7 @@ static int do_drain(struct hvo_sim *sim)
 
 static int do_fail(struct hvo_sim *sim)
 {
+	bool mappings = hvo_sim_flag(sim, "mappings");
 	bool sticky = hvo_sim_flag(sim, "sticky");
 	uint64_t nth = 0;
 	int err = hvo_sim_number(sim, "n", UINT64_MAX, &nth);
@@ -248,7 +281,8 @@ static int do_fail(struct hvo_sim *sim)
 	if (!err)
 		err = hvo_sim_rest(sim);
 	if (!err)
-		hvo_machine_fail(sim->machine, nth, sticky);
+		(mappings ? hvo_machine_fail_mappings
+			  : hvo_machine_fail)(sim->machine, nth, sticky);
 	return err;
 }
 

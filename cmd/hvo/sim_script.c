@@ -16,8 +16,13 @@ static const struct hvo_sim_command own_commands[] = {
 };
 
 static const struct hvo_sim_command *const all_commands[] = {
-    own_commands,          hvo_sim_folio_commands, hvo_sim_range_commands,
-    hvo_sim_tell_commands, hvo_sim_pool_commands,
+    own_commands,
+    hvo_sim_folio_commands,
+    hvo_sim_range_commands,
+    hvo_sim_tell_commands,
+    hvo_sim_pool_commands,
+    hvo_sim_boot_commands,
+    hvo_sim_device_commands,
 };
 
 static const struct hvo_sim_command *find_command(const char *name)
@@ -165,14 +170,23 @@ static int run_lines(struct hvo_sim *sim, FILE *file)
 	return code;
 }
 
+int hvo_sim_check_all(const struct hvo_sim *sim, char *message, size_t size)
+{
+	int err = hvo_sim_check_areas(sim, message, size);
+
+	if (!err)
+		err = hvo_sim_check_devices(sim, message, size);
+	if (!err)
+		err = hvo_sim_check_pools(sim->pools, message, size);
+	return err ? err : hvo_machine_check(sim->machine, message, size);
+}
+
 /* Every script ends with the check. */
 static int last_check(struct hvo_sim *sim)
 {
 	char found[512];
 
-	if (!sim->machine ||
-	    (!hvo_sim_check_pools(sim->pools, found, sizeof(found)) &&
-	     !hvo_machine_check(sim->machine, found, sizeof(found))))
+	if (!sim->machine || !hvo_sim_check_all(sim, found, sizeof(found)))
 		return HVO_EXIT_OK;
 	hvo_error("%s: at the end, the check found: %s", sim->file, found);
 	return HVO_EXIT_FAILED;
@@ -186,6 +200,8 @@ static int finish(struct hvo_sim *sim, int code)
 			  sim->file);
 		code = HVO_EXIT_FAILED;
 	}
+	hvo_sim_devices_free(sim);
+	hvo_sim_boot_free(sim);
 	free(sim->pools_memory);
 	free(sim->folios);
 	free(sim->numbers);

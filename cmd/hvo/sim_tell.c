@@ -158,8 +158,7 @@ static int do_check(struct hvo_sim *sim)
 
 	if (err)
 		return err;
-	if (hvo_sim_check_pools(sim->pools, found, sizeof(found)) ||
-	    hvo_machine_check(sim->machine, found, sizeof(found)))
+	if (hvo_sim_check_all(sim, found, sizeof(found)))
 		return hvo_sim_bad(sim, HVO_SIM_FAILED, "the check found: %s",
 				   found);
 	return 0;

@@ -189,7 +189,9 @@ static int term(struct hvo_sim *sim, const char *text, uint64_t *value)
 		return 0;
 	}
 	if (statistic(sim, text, value) ||
-	    hvo_sim_pool_stat(sim, text, value) || property(sim, text, value))
+	    hvo_sim_pool_stat(sim, text, value) ||
+	    hvo_sim_area_stat(sim, text, value) ||
+	    hvo_sim_device_stat(sim, text, value) || property(sim, text, value))
 		return 0;
 	return hvo_sim_bad(sim, HVO_SIM_SYNTAX,
 			   "'%s' is no number, statistic, number kept by let, "

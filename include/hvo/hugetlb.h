@@ -31,6 +31,8 @@
 #define HVO_HUGETLB_H
 
 #include <stdbool.h>
+#include "hvo/bootparam.h"
+#include "hvo/cma.h"
 #include "hvo/folio.h"
 #include "hvo/mm.h"
 
@@ -39,6 +41,9 @@ struct hvo_hugetlb;
 
 #define HVO_HUGETLB_SIZES_MAX 16
 #define HVO_HUGETLB_ALL_NODES UINT32_MAX
+
+/* Linux's: beyond 4 MiB of 4 KiB pages. */
+#define HVO_HUGETLB_GIGANTIC 11
 
 struct hvo_hugetlb_config {
 	/* Each once, from 1 to the largest folio's; any sequence. Those that
@@ -56,6 +61,16 @@ struct hvo_hugetlb_config {
 	 * stay in the pool, free, as in Linux.
 	 */
 	unsigned free_flags;
+	/*
+	 * Contiguous areas, active, or NULL: gigantic pages come from them
+	 * first, those of their own node before others', and with cma_only from
+	 * nowhere else. What came from one goes back to it: such pages leave
+	 * always, whatever free_flags says (they may be parked). The areas'
+	 * units are no larger than any size. The list must outlive the pools.
+	 */
+	struct hvo_cma *cma;
+	bool cma_only;
+	unsigned gigantic_order; /* and larger; 0: HVO_HUGETLB_GIGANTIC */
 };
 
 /*
@@ -83,7 +98,7 @@ int hvo_hugetlb_init(struct hvo_hugetlb **pools, void *memory,
  */
 int hvo_hugetlb_fini(struct hvo_hugetlb *pools);
 
-/* ---- looking ------------------------------------------------------------- */
+/* ---- looking -------------------------------------------------------- */
 
 struct hvo_hugetlb_stats {
 	uint64_t total;     /* pages: free, used and busy */
@@ -118,7 +133,7 @@ enum hvo_hugetlb_state {
 enum hvo_hugetlb_state hvo_hugetlb_state(struct hvo_hugetlb *pools,
 					 hvo_pfn_t pfn);
 
-/* ---- how many ------------------------------------------------------------ */
+/* ---- how many ------------------------------------------------------- */
 
 /*
  * Make `pages` the number of persistent pages of a size, over all nodes, by
@@ -164,8 +179,7 @@ int hvo_hugetlb_reserve(struct hvo_hugetlb *pools, unsigned order, uint64_t n);
 int hvo_hugetlb_unreserve(struct hvo_hugetlb *pools, unsigned order,
 			  uint64_t n);
 
-/* ---- pages ----------------------------------------------------------------
- */
+/* ---- pages ---------------------------------------------------------- */
 
 enum hvo_hugetlb_flag {
 	HVO_HUGETLB_RESERVED = 1 << 0, /* use up a reservation for each */
@@ -203,8 +217,7 @@ int hvo_hugetlb_alloc(struct hvo_hugetlb *pools,
 int hvo_hugetlb_free(struct hvo_hugetlb *pools, struct hvo_page *const *folios,
 		     size_t n, size_t *done);
 
-/* ---- free pages ------------------------------------------------------------
- */
+/* ---- free pages ----------------------------------------------------- */
 
 /*
  * Free up to n free pages of a size that are not reserved, on the nodes in the
@@ -225,6 +238,19 @@ int hvo_hugetlb_dissolve(struct hvo_hugetlb *pools, unsigned order,
  */
 int hvo_hugetlb_dissolve_range(struct hvo_hugetlb *pools, hvo_pfn_t pfn,
 			       uint64_t count, unsigned flags, uint64_t *done);
+
+/*
+ * Take whole subsections offline with the free pages in them, in one step that
+ * happens or not: no page of the range may be used, reserved, in another call's
+ * hands, or a contiguous area's. What of a page lies outside the range becomes
+ * free memory. They count as surplus ones as for dissolving. Descriptors are
+ * restored with frames from elsewhere. Returns 0, -HVO_EBUSY, what
+ * hvo_mm_offline_begin() says, -HVO_ENOMEM, -HVO_EMAPPINGS, -HVO_EWORK. On an
+ * error all pages are in their pools again; one that cannot be optimized again
+ * is full.
+ */
+int hvo_hugetlb_offline(struct hvo_hugetlb *pools, hvo_pfn_t pfn,
+			uint64_t count);
 
 /*
  * Split n free pages that are not reserved into free pages of a smaller size.
@@ -272,8 +298,7 @@ int hvo_hugetlb_apply(struct hvo_hugetlb *pools, unsigned order,
 int hvo_hugetlb_poison(struct hvo_hugetlb *pools, hvo_pfn_t pfn,
 		       bool *unrecoverable);
 
-/* ---- pages from before there is a manager ----------------------------------
- */
+/* ---- pages from before there is a manager --------------------------- */
 
 /* Large pages taken from memblock, by rising pfn, as hvo_mm_init() wants. */
 struct hvo_hugetlb_boot {
@@ -293,6 +318,27 @@ int hvo_hugetlb_boot_take(struct hvo_hugetlb_boot *boot,
 			  int node, size_t n, size_t *done);
 
 /*
+ * What hugetlb_cma= asks for, as Linux does it: bytes on each node, or an equal
+ * share of the total, until it is reached, each rounded up to gigantic pages of
+ * `order`. areas has room for `nodes`; areas[n] is node n's, with no pages
+ * where there is none. Not linked. *reserved (may be NULL): bytes. On an error
+ * those nodes that could be served are: -HVO_ENOMEM, -HVO_ERANGE, -HVO_EORDER.
+ */
+int hvo_hugetlb_cma_reserve(struct hvo_cma *areas, unsigned nodes,
+			    struct hvo_memblock *memblock,
+			    const struct hvo_bootparam_amount *amount,
+			    unsigned order, unsigned unit_order,
+			    uint64_t *reserved);
+
+/*
+ * As hvo_hugetlb_boot_take(), out of an area: what hugetlb_cma_only= demands
+ * for gigantic sizes.
+ */
+int hvo_hugetlb_boot_take_cma(struct hvo_hugetlb_boot *boot,
+			      struct hvo_cma *area, unsigned order, size_t n,
+			      size_t *done);
+
+/*
  * After hvo_mm_init(): the boot pages are free pages of the pool of their
  * order. Those that cross zones were no folios; *crossing (may be NULL) counts
  * them. -HVO_EORDER (there is no such size), -HVO_ESTATE (no frozen folio of
@@ -302,8 +348,7 @@ int hvo_hugetlb_adopt(struct hvo_hugetlb *pools,
 		      const struct hvo_mm_boot_page *pages, size_t n,
 		      size_t *crossing);
 
-/* ---- the check --------------------------------------------------------------
- */
+/* ---- the check ------------------------------------------------------ */
 
 enum hvo_hugetlb_violation {
 	HVO_HUGETLB_OK,

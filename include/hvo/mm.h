@@ -119,9 +119,10 @@ int hvo_mm_init(struct hvo_mm **mm, void *memory,
 		size_t n);
 
 /*
- * Give up everything: all descriptors, whatever state they are in. The memory
- * given to init is the caller's again. One CPU. Returns 0, or -HVO_EMAPPINGS
- * when the port refuses; it may be called again then.
+ * Give up everything: all descriptors, whatever state they are in, and what
+ * folios are backed with. The memory given to init is the caller's again. One
+ * CPU. Returns 0, or -HVO_EMAPPINGS when the port refuses; it may be called
+ * again then.
  */
 int hvo_mm_fini(struct hvo_mm *mm);
 
@@ -228,6 +229,33 @@ int hvo_mm_online(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count);
  * use).
  */
 int hvo_mm_offline(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count);
+
+/*
+ * The same in steps, for who has folios in the range that can go with it.
+ *
+ * begin isolates what is free there; nothing enters the free areas there but
+ * what others free. The caller brings the rest: frozen, full folios, of which
+ * it says how many base pages are `brought`. ready says whether all of the
+ * range is here now (-HVO_EBUSY: a page is in use). If so the caller disowns
+ * its folios (hvo_folio_disown(), which isolates them; what of them lies
+ * outside is released) and finish, which cannot fail, puts the range offline.
+ * cancel undoes begin, at any time before the first folio is disowned.
+ * begin returns 0, -HVO_EALIGN, -HVO_ERANGE, -HVO_EABSENT, -HVO_EDOMAIN,
+ * -HVO_ESTATE (offline already).
+ */
+struct hvo_offlining {
+	hvo_pfn_t pfn;
+	uint64_t count;
+	hvo_pfn_t blocks; /* pfn + 1 of the first isolated block */
+	uint64_t pages;   /* isolated base pages */
+};
+
+int hvo_mm_offline_begin(struct hvo_mm *mm, struct hvo_offlining *o,
+			 hvo_pfn_t pfn, uint64_t count);
+int hvo_mm_offline_ready(struct hvo_mm *mm, struct hvo_offlining *o,
+			 uint64_t brought);
+void hvo_mm_offline_finish(struct hvo_mm *mm, const struct hvo_offlining *o);
+void hvo_mm_offline_cancel(struct hvo_mm *mm, struct hvo_offlining *o);
 
 /* ---- calling the engine directly --------------------------------------- */
 

@@ -132,23 +132,26 @@ uint64_t hvo_altmap_used(struct hvo_mm *mm)
 	return used;
 }
 
+/*
+ * By address, and not by place in the list, which others may add to and take
+ * from between two calls.
+ */
 bool hvo_altmap_within(struct hvo_mm *mm, hvo_pfn_t pfn, hvo_pfn_t end,
-		       unsigned *at, hvo_pfn_t *first, hvo_pfn_t *last)
+		       hvo_pfn_t *first, hvo_pfn_t *last)
 {
-	unsigned i = 0;
-	bool found = false;
-
+	*first = end;
 	hvo_mm_lock(mm, &mm->altmap_lock);
-	for (struct hvo_altmap *a = mm->altmaps; a && !found; a = a->next) {
-		if (i++ < *at || !overlap(a->first, a->pages, pfn, end - pfn))
+	for (struct hvo_altmap *a = mm->altmaps; a && pfn < end; a = a->next) {
+		hvo_pfn_t at = a->first > pfn ? a->first : pfn;
+
+		if (!overlap(a->first, a->pages, pfn, end - pfn) ||
+		    at >= *first)
 			continue;
-		*first = a->first > pfn ? a->first : pfn;
+		*first = at;
 		*last = hvo_least(a->first + a->pages, end);
-		found = true;
 	}
 	hvo_mm_unlock(&mm->altmap_lock);
-	*at = i;
-	return found;
+	return *first < end;
 }
 
 /* Frames of [first, first + pages) behind the descriptors of a range. */

@@ -504,10 +504,79 @@ static int depopulate_all(struct hvo_mm *mm)
 	return err ? err : hvo_vmemmap_fini(mm->map);
 }
 
+/* What folios of a span are backed with; *pfn goes on behind the last. */
+static void uncommit_span(struct hvo_mm *mm, hvo_pfn_t *pfn, hvo_pfn_t end)
+{
+	while (*pfn < end) {
+		struct hvo_page *page = hvo_page_at(mm, *pfn);
+		uint64_t flags = hvo_page_flags(page);
+		uint64_t pages = 1;
+
+		if (flags & HVO_PAGE_FOLIO)
+			pages = hvo_pages(hvo_folio_order(page));
+		else if (flags & HVO_PAGE_BLOCKS)
+			pages = hvo_pages(page->order);
+		/* Tails of what is nobody's are read-only: look first. */
+		if (flags & HVO_PAGE_COMMIT) {
+			hvo_page_unmark(page, HVO_PAGE_COMMIT);
+			hvo_uncommit(mm, hvo_pages_run(mm, *pfn, pages));
+		}
+		*pfn += pages;
+	}
+}
+
+static void uncommit_folios(struct hvo_mm *mm)
+{
+	hvo_pfn_t behind = mm->config.pfn_first;
+	struct hvo_sparse_span span;
+
+	for (hvo_pfn_t pfn = behind; hvo_sparse_span(&mm->sparse, pfn, &span);
+	     pfn += span.count) {
+		if (behind < pfn)
+			behind = pfn;
+		if (span.present)
+			uncommit_span(mm, &behind, pfn + span.count);
+	}
+}
+
+/*
+ * Give up the folios that hold their own descriptors, and these pages, which
+ * the engine takes for the folios' affair. They may be unbacked only when
+ * nothing leads to them any more.
+ */
+static int leave_homes(struct hvo_mm *mm)
+{
+	struct hvo_work *work = hvo_mm_work_take(mm);
+	int err = 0;
+
+	while (mm->first_host && !err) {
+		hvo_pfn_t host = mm->first_host - 1;
+		unsigned order = hvo_page_at(mm, host)->order;
+		hvo_pfn_t next = hvo_page_at(mm, host)->data;
+		uint64_t hosts = hvo_host_pages(mm, order);
+		hvo_pfn_t pfn = host + hosts - hvo_pages(order);
+
+		err = hvo_vmemmap_depopulate(mm->map, pfn, hvo_pages(order),
+					     work, NULL);
+		if (err)
+			break;
+		hvo_uncommit(mm, hvo_pages_run(mm, host, hosts));
+		mm->first_host = next;
+		mm->hosts--;
+	}
+	hvo_mm_work_give(mm, work);
+	return err;
+}
+
 int hvo_mm_fini(struct hvo_mm *mm)
 {
+	int err;
+
+	if (mm->phase == HVO_MM_RUNNING)
+		uncommit_folios(mm);
 	mm->phase = HVO_MM_LEAVING;
-	return depopulate_all(mm);
+	err = leave_homes(mm);
+	return err ? err : depopulate_all(mm);
 }
 
 int hvo_mm_init(struct hvo_mm **mm_out, void *memory,

@@ -59,8 +59,8 @@ static int alloc_refused(const struct hvo_mm *mm, const struct hvo_alloc *alloc)
 	return 0;
 }
 
-/* Back a block in transit as asked; its head remembers. */
-static int back(struct hvo_mm *mm, hvo_pfn_t pfn, const struct hvo_alloc *alloc)
+int hvo_folio_back(struct hvo_mm *mm, hvo_pfn_t pfn,
+		   const struct hvo_alloc *alloc)
 {
 	struct hvo_run run = hvo_pages_run(mm, pfn, hvo_pages(alloc->order));
 	int err;
@@ -131,7 +131,7 @@ static int take_folio(struct hvo_mm *mm, const struct hvo_alloc *alloc,
 
 	if (err)
 		return err;
-	err = back(mm, pfn, alloc);
+	err = hvo_folio_back(mm, pfn, alloc);
 	if (err) {
 		hvo_block_give(mm, pfn, alloc->order, HVO_OWNER_FOLIO);
 		return err;
@@ -400,7 +400,7 @@ static int make_folio(struct hvo_mm *mm, hvo_pfn_t pfn,
 {
 	struct hvo_page *head = hvo_page_at(mm, pfn);
 	size_t done;
-	int err = back(mm, pfn, alloc);
+	int err = hvo_folio_back(mm, pfn, alloc);
 
 	if (err || hvo_folio_optimized(mm, head))
 		return err;

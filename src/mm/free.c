@@ -174,6 +174,9 @@ static int free_optimized(struct hvo_mm *mm, const hvo_pfn_t *pfns, size_t n,
 		int refused = hvo_folio_own_frames(mm, pfns + *done, n - *done,
 						   order, &some);
 
+		/* What these free may be the frames that the next ones lack. */
+		if (some)
+			refused = 0;
 		for (; some; some--)
 			hvo_folio_finish(mm, pfns[(*done)++], order);
 		if (refused && (flags & HVO_FREE_NO_HOST))

@@ -344,10 +344,9 @@ void hvo_altmap_free(struct hvo_mm *mm, hvo_pfn_t pfn);
 /* Base pages that altmaps have handed out. */
 uint64_t hvo_altmap_used(struct hvo_mm *mm);
 
-/* A piece of an altmap's pages that lies in a range; false when none is left.
- * *at is 0 at first. */
+/* The first pages of an altmap that lie in a range; false if there are none. */
 bool hvo_altmap_within(struct hvo_mm *mm, hvo_pfn_t pfn, hvo_pfn_t end,
-		       unsigned *at, hvo_pfn_t *first, hvo_pfn_t *last);
+		       hvo_pfn_t *first, hvo_pfn_t *last);
 
 /* Do altmaps with pages in a range describe nothing outside of it? */
 bool hvo_altmap_self(struct hvo_mm *mm, hvo_pfn_t pfn, hvo_pfn_t end);
@@ -395,6 +394,13 @@ bool hvo_contig_claim(struct hvo_mm *mm, hvo_pfn_t pfn, hvo_pfn_t end);
 
 /* The run-time marks of a folio whose descriptors are those of one. */
 void hvo_folio_mark(struct hvo_page *head, unsigned order, uint64_t flags);
+
+/*
+ * Back a block in transit, or a frozen folio that is not backed, as asked; its
+ * head remembers. Returns 0 or -HVO_ENOMEM.
+ */
+int hvo_folio_back(struct hvo_mm *mm, hvo_pfn_t pfn,
+		   const struct hvo_alloc *alloc);
 
 /*
  * Is this a folio that the caller may change: a frozen one, of any state?

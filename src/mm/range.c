@@ -56,11 +56,10 @@ int hvo_populate(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count,
 static void mark_altmaps(struct hvo_mm *mm, hvo_pfn_t pfn, hvo_pfn_t end)
 {
 	struct hvo_zone *zone = hvo_zone_of(mm, pfn);
-	unsigned at = 0;
 	hvo_pfn_t first;
 	hvo_pfn_t last;
 
-	while (hvo_altmap_within(mm, pfn, end, &at, &first, &last)) {
+	for (; hvo_altmap_within(mm, pfn, end, &first, &last); pfn = last) {
 		for (hvo_pfn_t i = first; i < last; i++)
 			hvo_page_mark(hvo_page_at(mm, i), HVO_PAGE_ALTMAP);
 		hvo_account(zone, HVO_OWNER_OFFLINE, HVO_OWNER_ALTMAP,
@@ -72,7 +71,6 @@ static int describe_refuses(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count,
 			    unsigned domain, unsigned order)
 {
 	int err = hvo_sparse_validate(&mm->sparse, pfn, count);
-	unsigned at = 0;
 	hvo_pfn_t first;
 	hvo_pfn_t last;
 
@@ -80,8 +78,7 @@ static int describe_refuses(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count,
 		return err;
 	if (domain >= mm->domains)
 		return -HVO_ENODE;
-	if (order &&
-	    hvo_altmap_within(mm, pfn, pfn + count, &at, &first, &last))
+	if (order && hvo_altmap_within(mm, pfn, pfn + count, &first, &last))
 		return -HVO_ESTATE;
 	return 0;
 }

@@ -4,12 +4,10 @@
  * can be had, kept sorted, and adopted once they are folios.
  */
 
-#include "hvo/memblock.h"
 #include "pools.h"
 
-/* Make room for n pages at their place by pfn, and write them there. */
-static void insert_run(struct hvo_hugetlb_boot *boot, hvo_pfn_t pfn, size_t n,
-		       unsigned order)
+void hvo_pool_boot_insert(struct hvo_hugetlb_boot *boot, hvo_pfn_t pfn,
+			  size_t n, unsigned order)
 {
 	size_t at = boot->count;
 
@@ -58,8 +56,8 @@ int hvo_hugetlb_boot_take(struct hvo_hugetlb_boot *boot,
 				       hvo_pool_least(n - count, room), &phys);
 
 		if (some)
-			insert_run(boot, phys >> memblock->page_shift, some,
-				   order);
+			hvo_pool_boot_insert(boot, phys >> memblock->page_shift,
+					     some, order);
 		else
 			err = room ? -HVO_ENOMEM : -HVO_ERANGE;
 		count += some;

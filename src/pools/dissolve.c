@@ -185,8 +185,12 @@ int hvo_hugetlb_poison(struct hvo_hugetlb *pools, hvo_pfn_t pfn,
 	size_t done;
 	int err;
 
-	if (!pool)
-		return hvo_mm_poison(pools->mm, pfn, unrecoverable);
+	if (!pool) {
+		struct hvo_cma *area = hvo_cma_find(pools->config.cma, pfn, 1);
+
+		return area ? hvo_cma_poison(area, pfn, unrecoverable)
+			    : hvo_mm_poison(pools->mm, pfn, unrecoverable);
+	}
 	if (unrecoverable)
 		*unrecoverable = false;
 	err = hvo_folio_poison(pools->mm, batch.folio[0], pfn);

@@ -29,6 +29,16 @@ static int orders_refused(const struct hvo_mm *mm,
 	return 0;
 }
 
+/* Whatever is demoted must be able to go back to its area. */
+static bool units_fit(const struct hvo_hugetlb_config *config)
+{
+	for (const struct hvo_cma *c = config->cma; c; c = c->next)
+		for (unsigned i = 0; i < config->sizes; i++)
+			if (config->orders[i] < c->unit_order)
+				return false;
+	return true;
+}
+
 static int config_refused(const struct hvo_mm *mm,
 			  const struct hvo_hugetlb_config *config)
 {
@@ -40,6 +50,8 @@ static int config_refused(const struct hvo_mm *mm,
 	if ((config->alloc_flags & ~flags) ||
 	    (config->free_flags & ~(unsigned)HVO_FREE_NO_HOST))
 		return -HVO_ERANGE;
+	if (!units_fit(config))
+		return -HVO_EORDER;
 	return orders_refused(mm, config);
 }
 

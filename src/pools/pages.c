@@ -178,7 +178,7 @@ static int use_new(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 {
 	struct hvo_alloc alloc = hvo_pool_alloc(
 	    pools, pool, want->node, hvo_pool_nodes(pools, want->nodes));
-	int err = hvo_folio_alloc_bulk(pools->mm, &alloc, n, folios, done);
+	int err = hvo_pool_obtain(pools, &alloc, n, folios, done);
 
 	hvo_pool_lock(pools, pool);
 	pool->claimed -= n;

@@ -27,6 +27,7 @@
 
 #include "hvo/hugetlb.h"
 #include "hvo/lock.h"
+#include "hvo/memblock.h"
 #include "hvo/mem.h"
 
 #define HVO_POOL_BATCH 64 /* pages in the hands of a call at once */
@@ -233,6 +234,22 @@ int hvo_pool_release(struct hvo_hugetlb *pools, struct hvo_pool *pool,
  */
 int hvo_pool_allocate(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 		      size_t n, uint64_t *pages, size_t *done);
+
+/* Pages for a pool, from where its size comes from; as
+ * hvo_folio_alloc_bulk(). */
+int hvo_pool_obtain(struct hvo_hugetlb *pools, const struct hvo_alloc *alloc,
+		    size_t n, struct hvo_page **folios, size_t *done);
+
+/*
+ * The reverse, for some of n frozen folios, from the first on, n > 0; as
+ * hvo_folio_free().
+ */
+int hvo_pool_discard(struct hvo_hugetlb *pools, struct hvo_page *const *folios,
+		     size_t n, unsigned flags, size_t *done);
+
+/* Put n boot pages in a row, for which there is room, at their place. */
+void hvo_pool_boot_insert(struct hvo_hugetlb_boot *boot, hvo_pfn_t pfn,
+			  size_t n, unsigned order);
 
 /* What to ask the manager for. */
 struct hvo_alloc hvo_pool_alloc(const struct hvo_hugetlb *pools,

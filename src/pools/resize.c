@@ -74,9 +74,8 @@ static int grow_node(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 	int err;
 
 	alloc.flags |= HVO_ALLOC_THIS_NODE;
-	err = hvo_folio_alloc_bulk(pools->mm, &alloc,
-				   hvo_pool_least(n, HVO_POOL_BATCH), folios,
-				   &some);
+	err = hvo_pool_obtain(pools, &alloc, hvo_pool_least(n, HVO_POOL_BATCH),
+			      folios, &some);
 	hvo_pool_lock(pools, pool);
 	for (size_t i = 0; i < some; i++)
 		hvo_pool_enter(

@@ -285,8 +285,8 @@ int hvo_pool_release(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 	hvo_pool_unlock(pool);
 	/* What is free now may be the frames that the next ones lack. */
 	for (*done = 0; *done < batch->count && some; *done += some)
-		err = hvo_folio_free(pools->mm, batch->folio + *done,
-				     batch->count - *done, flags, &some);
+		err = hvo_pool_discard(pools, batch->folio + *done,
+				       batch->count - *done, flags, &some);
 	hvo_pool_lock(pools, pool);
 	for (size_t i = 0; i < batch->count; i++) {
 		if (i < *done)
@@ -307,7 +307,7 @@ int hvo_pool_allocate(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 
 	pool->next_new = (pool->next_new + 1) % pools->nodes;
 	hvo_pool_unlock(pool);
-	err = hvo_folio_alloc_bulk(pools->mm, &alloc, n, folios, done);
+	err = hvo_pool_obtain(pools, &alloc, n, folios, done);
 	hvo_pool_lock(pools, pool);
 	for (size_t i = 0; i < *done; i++) {
 		pages[i] =
