@@ -540,6 +540,55 @@ static void join_refuses(void **state)
 	machine_close(m);
 }
 
+/*
+ * Folios that nobody frees, backed or not, and one that hosts its descriptors:
+ * the end gives up all of it, which the harness holds against its account.
+ */
+static void left_behind(void **state)
+{
+	struct machine *m = machine_open(&(struct machine_config){0});
+	uint64_t before = machine_free(m);
+	struct hvo_page **all = calloc(before, sizeof(*all));
+	struct hvo_page *folio =
+	    machine_alloc(m, 9, HVO_ALLOC_HVO | HVO_ALLOC_FROZEN);
+
+	(void)state;
+	assert_non_null(all);
+	machine_alloc(m, 9, HVO_ALLOC_HVO | HVO_ALLOC_COMMIT);
+	machine_alloc(m, 3, HVO_ALLOC_ZERO);
+	machine_exhaust(m, 0, 0, all, before);
+	assert_int_equal(hvo_folio_free(m->mm, &folio, 1, 0, NULL), 0);
+	assert_true(machine_owned(m, HVO_OWNER_HOST) > 0);
+	free(all);
+	machine_close(m);
+}
+
+/* What the first of a batch frees are frames for the others: none hosts. */
+static void batch_feeds_itself(void **state)
+{
+	struct machine *m = machine_open(&(struct machine_config){0});
+	uint64_t before = machine_free(m);
+	struct hvo_page **all = calloc(before, sizeof(*all));
+	const uint64_t frames = 8 * HVO_PAGE_BYTES / 64 - 1;
+	struct hvo_page *f[4];
+	size_t n;
+
+	(void)state;
+	assert_non_null(all);
+	for (int i = 0; i < 4; i++)
+		f[i] = machine_alloc(m, 9, HVO_ALLOC_HVO | HVO_ALLOC_FROZEN);
+	n = machine_exhaust(m, 0, 0, all, before);
+	for (uint64_t i = 0; i < frames; i++)
+		put(m, all[--n]);
+	assert_int_equal(hvo_folio_free(m->mm, f, 4, 0, NULL), 0);
+	assert_int_equal(machine_owned(m, HVO_OWNER_HOST), 0);
+	machine_assert(m);
+	while (n)
+		put(m, all[--n]);
+	free(all);
+	machine_close(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -559,6 +608,8 @@ int main(void)
 	    cmocka_unit_test(parts_of_a_host),
 	    cmocka_unit_test(split_and_join),
 	    cmocka_unit_test(join_refuses),
+	    cmocka_unit_test(left_behind),
+	    cmocka_unit_test(batch_feeds_itself),
 	};
 
 	return cmocka_run_group_tests_name("mm: folios", tests, NULL, NULL);
