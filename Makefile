@@ -47,7 +47,7 @@ setup-build:
 	@scripts/setup build
 
 setup-test:
-	@scripts/setup build test
+	@scripts/setup build test kernels
 
 setup-lint:
 	@scripts/setup build lint

@@ -24,6 +24,7 @@ int hvo_cmd_plan(int argc, char **argv);
 int hvo_cmd_show(int argc, char **argv);
 int hvo_cmd_sim(int argc, char **argv);
 int hvo_cmd_bench(int argc, char **argv);
+int hvo_cmd_host(int argc, char **argv);
 
 /* Print "hvo: ...\n" on stderr. Give no newline. */
 __attribute__((format(printf, 1, 2))) void hvo_error(const char *format, ...);

@@ -25,6 +25,8 @@ static const struct verb verbs[] = {
      "drive a machine by a script, or torture one at random"},
     {"bench", hvo_cmd_bench, "hvo bench",
      "measure: generations, lookup, readers, linux"},
+    {"host", hvo_cmd_host, "hvo host",
+     "Linux's own: what it does on this host"},
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hvo host status: one screen, each line with what it is known from; or all of
+ * it as JSON.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "cmd.h"
+#include "host.h"
+#include "json.h"
+#include "options.h"
+#include "size.h"
+#include "table.h"
+
+struct options {
+	const char *sysroot;
+	bool json;
+	bool help;
+};
+
+static void print_help(void)
+{
+	fputs("Usage: hvo host status [OPTION]...\n"
+	      "What Linux's own optimization of huge pages' descriptors does "
+	      "on this host:\n"
+	      "whether it is there and on, what descriptors take, what is "
+	      "saved. Each figure\n"
+	      "is measured (the kernel says so), derived (computed) or "
+	      "unknown, and says from\n"
+	      "what, or why.\n"
+	      "\n"
+	      "      --json         print one JSON object\n"
+	      "      --sysroot DIR  read the tree in DIR, as "
+	      "scripts/record-host makes it\n"
+	      "  -h, --help         this text\n"
+	      "\n"
+	      "Needs no privilege.\n",
+	      stdout);
+}
+
+/* ---- for people ---------------------------------------------------------- */
+
+/* How much of the descriptors is saved, for eyes; nothing is drawn for 0. */
+static void print_bar(const struct hvo_host_status *s)
+{
+	enum { WIDTH = 64 };
+	uint64_t whole = s->expected_bytes.value;
+	unsigned cells;
+
+	if (!isatty(STDOUT_FILENO) || !whole || !s->saved.value)
+		return;
+	cells = (unsigned)((double)s->saved.value / (double)whole * WIDTH);
+	cells += !cells;
+	printf("  [");
+	for (unsigned i = 0; i < WIDTH; i++)
+		putchar(i < WIDTH - cells ? '#' : '.');
+	printf("]\n  # descriptors in memory, . saved\n\n");
+}
+
+/* The value of a line, where it is from, and why it is not known. */
+static void line(struct hvo_table *table, const char *name, const char *value,
+		 const struct hvo_host_figure *figure)
+{
+	bool known = figure->kind != HVO_HOST_UNKNOWN;
+
+	hvo_table_line(table);
+	hvo_table_cell(table, "%s", name);
+	hvo_table_cell(table, "%s", known ? value : "-");
+	hvo_table_cell(table, "%s", hvo_host_kind_name(figure->kind));
+	if (known)
+		hvo_table_cell(table, "%s", figure->source);
+	else
+		hvo_table_cell(table, "%s: %s", figure->source, figure->why);
+}
+
+static void size_line(struct hvo_table *table, const char *name,
+		      const struct hvo_host_figure *figure)
+{
+	char text[HVO_SIZE_TEXT];
+
+	line(table, name, hvo_size_format(figure->value, text), figure);
+}
+
+static void switch_line(struct hvo_table *table, const char *name,
+			const struct hvo_host_figure *figure)
+{
+	line(table, name, figure->value ? "on" : "off", figure);
+}
+
+static int print_figures(const struct hvo_host_status *s)
+{
+	static const struct hvo_column columns[] = {
+	    {"", HVO_LEFT},
+	    {"VALUE", HVO_RIGHT},
+	    {"KIND", HVO_LEFT},
+	    {"FROM", HVO_LEFT},
+	};
+	struct hvo_table *t = hvo_table_new(columns, 4, true);
+
+	switch_line(t, "HVO now", &s->enabled);
+	switch_line(t, "HVO at boot", &s->enabled_at_boot);
+	size_line(t, "base page", &s->base_page);
+	size_line(t, "struct page", &s->page_struct);
+	size_line(t, "memory", &s->present_bytes);
+	size_line(t, "its descriptors", &s->expected_bytes);
+	size_line(t, "  in memory", &s->measured_bytes);
+	size_line(t, "  saved", &s->saved);
+	size_line(t, "  could be saved", &s->could_save);
+	size_line(t, "  to give pages back", &s->to_restore);
+	size_line(t, "memmap on memory", &s->memmap_on_memory_bytes);
+	return hvo_table_print(t);
+}
+
+static void number_cell(struct hvo_table *table,
+			const struct hvo_host_figure *figure)
+{
+	if (figure->kind == HVO_HOST_UNKNOWN)
+		hvo_table_cell(table, "-");
+	else
+		hvo_table_cell(table, "%" PRIu64, figure->value);
+}
+
+static void size_cell(struct hvo_table *table,
+		      const struct hvo_host_figure *figure)
+{
+	if (figure->kind == HVO_HOST_UNKNOWN)
+		hvo_table_cell(table, "-");
+	else
+		hvo_table_size(table, figure->value);
+}
+
+static int print_pools(const struct hvo_host_status *s)
+{
+	static const struct hvo_column columns[] = {
+	    {"HUGE PAGE", HVO_RIGHT},   {"NODE", HVO_RIGHT},
+	    {"TOTAL", HVO_RIGHT},       {"FREE", HVO_RIGHT},
+	    {"DESCRIPTORS", HVO_RIGHT}, {"OPTIMIZED", HVO_RIGHT},
+	    {"SAVED", HVO_RIGHT},
+	};
+	struct hvo_table *t = hvo_table_new(columns, 7, true);
+
+	for (size_t i = 0; i < s->n_pools; i++) {
+		const struct hvo_host_pool *pool = &s->pools[i];
+
+		hvo_table_line(t);
+		hvo_table_size(t, pool->size);
+		if (pool->node < 0)
+			hvo_table_cell(t, "all");
+		else
+			hvo_table_cell(t, "%d", pool->node);
+		number_cell(t, &pool->total);
+		number_cell(t, &pool->free);
+		size_cell(t, &pool->full_bytes);
+		size_cell(t, &pool->optimized_bytes);
+		size_cell(t, &pool->saved);
+	}
+	return hvo_table_print(t);
+}
+
+static void print_dax(const struct hvo_host_dax *dax)
+{
+	char size[HVO_SIZE_TEXT];
+
+	printf("%s: device memory, %s\n", dax->name,
+	       dax->bytes ? hvo_size_format(dax->bytes, size)
+			  : "of unknown size");
+}
+
+static int print_status(const struct hvo_host_status *s)
+{
+	printf("Linux %s on %s; HVO supported: %s (%s)\n",
+	       s->release[0] ? s->release : "(unknown)",
+	       s->machine[0] ? s->machine : "an unknown machine",
+	       hvo_host_support_name(s->support), s->support_why);
+	if (s->encoding != HVO_HOST_ENCODING_UNKNOWN)
+		printf("Tails lead to heads by %s.\n",
+		       hvo_host_encoding_name(s->encoding));
+	putchar('\n');
+	print_bar(s);
+	if (print_figures(s))
+		return HVO_EXIT_FAILED;
+	putchar('\n');
+	if (s->n_pools && print_pools(s))
+		return HVO_EXIT_FAILED;
+	if (!s->n_pools)
+		puts("There are no pools of huge pages.");
+	for (size_t i = 0; i < s->n_dax; i++)
+		print_dax(&s->dax[i]);
+	for (size_t i = 0; i < s->n_warnings; i++)
+		printf("%s* %s\n", i ? "" : "\n", s->warnings[i]);
+	return HVO_EXIT_OK;
+}
+
+/* ---- for machines -------------------------------------------------------- */
+
+static struct json_object *pool_json(const struct hvo_host_pool *pool)
+{
+	struct json_object *o = json_object_new_object();
+
+	hvo_json_int(o, "size", pool->size);
+	json_object_object_add(
+	    o, "node", pool->node < 0 ? NULL : json_object_new_int(pool->node));
+	hvo_json_bool(o, "gigantic", pool->gigantic);
+	hvo_host_json_figure(o, "total", &pool->total);
+	hvo_host_json_figure(o, "free", &pool->free);
+	hvo_host_json_figure(o, "reserved", &pool->reserved);
+	hvo_host_json_figure(o, "surplus", &pool->surplus);
+	hvo_host_json_figure(o, "overcommit", &pool->overcommit);
+	hvo_host_json_figure(o, "vmemmap_pages", &pool->vmemmap_pages);
+	hvo_host_json_figure(o, "kept_pages", &pool->kept_pages);
+	hvo_host_json_figure(o, "full_bytes", &pool->full_bytes);
+	hvo_host_json_figure(o, "optimized_bytes", &pool->optimized_bytes);
+	hvo_host_json_figure(o, "saved", &pool->saved);
+	hvo_host_json_figure(o, "could_save", &pool->could_save);
+	hvo_host_json_figure(o, "to_restore", &pool->to_restore);
+	return o;
+}
+
+/* A size that is never 0, which therefore stands for an unknown one. */
+static void add_or_null(struct json_object *o, const char *key, uint64_t bytes)
+{
+	json_object_object_add(o, key,
+			       bytes ? json_object_new_uint64(bytes) : NULL);
+}
+
+static struct json_object *dax_json(const struct hvo_host_dax *dax)
+{
+	struct json_object *o = json_object_new_object();
+
+	hvo_json_text(o, "name", dax->name);
+	add_or_null(o, "bytes", dax->bytes);
+	add_or_null(o, "align", dax->align);
+	json_object_object_add(
+	    o, "node", dax->node < 0 ? NULL : json_object_new_int(dax->node));
+	hvo_host_json_figure(o, "memmap_on_memory", &dax->memmap_on_memory);
+	return o;
+}
+
+static void add_figures(struct json_object *o, const struct hvo_host_status *s)
+{
+	hvo_host_json_figure(o, "base_page", &s->base_page);
+	hvo_host_json_figure(o, "page_struct", &s->page_struct);
+	hvo_host_json_figure(o, "enabled", &s->enabled);
+	hvo_host_json_figure(o, "enabled_at_boot", &s->enabled_at_boot);
+	hvo_host_json_figure(o, "present_bytes", &s->present_bytes);
+	hvo_host_json_figure(o, "expected_bytes", &s->expected_bytes);
+	hvo_host_json_figure(o, "measured_bytes", &s->measured_bytes);
+	hvo_host_json_figure(o, "saved", &s->saved);
+	hvo_host_json_figure(o, "could_save", &s->could_save);
+	hvo_host_json_figure(o, "to_restore", &s->to_restore);
+	hvo_host_json_figure(o, "memmap_on_memory_bytes",
+			     &s->memmap_on_memory_bytes);
+}
+
+/* An empty array that belongs to o. */
+static struct json_object *add_array(struct json_object *o, const char *key)
+{
+	struct json_object *array = json_object_new_array();
+
+	json_object_object_add(o, key, array);
+	return array;
+}
+
+static int print_json(const struct hvo_host_status *s)
+{
+	struct json_object *o = json_object_new_object(), *array;
+
+	hvo_json_int(o, "hvo", 1);
+	hvo_json_text(o, "release", s->release);
+	hvo_json_text(o, "machine", s->machine);
+	hvo_json_text(o, "support", hvo_host_support_name(s->support));
+	hvo_json_text(o, "support_why", s->support_why);
+	hvo_json_text(o, "encoding", hvo_host_encoding_name(s->encoding));
+	add_figures(o, s);
+	array = add_array(o, "pools");
+	for (size_t i = 0; i < s->n_pools; i++)
+		json_object_array_add(array, pool_json(&s->pools[i]));
+	array = add_array(o, "dax");
+	for (size_t i = 0; i < s->n_dax; i++)
+		json_object_array_add(array, dax_json(&s->dax[i]));
+	array = add_array(o, "warnings");
+	for (size_t i = 0; i < s->n_warnings; i++)
+		json_object_array_add(array,
+				      json_object_new_string(s->warnings[i]));
+	return hvo_json_print(o);
+}
+
+/* ---- the command line ---------------------------------------------------- */
+
+static const char *parse_option(void *ctx, int letter)
+{
+	struct options *options = ctx;
+
+	switch (letter) {
+	case 'J':
+		options->json = true;
+		break;
+	case 's':
+		options->sysroot = optarg;
+		break;
+	default:
+		options->help = true;
+	}
+	return NULL;
+}
+
+int hvo_host_main_status(int argc, char **argv)
+{
+	static const struct option names[] = {
+	    {"json", no_argument, NULL, 'J'},
+	    {"sysroot", required_argument, NULL, 's'},
+	    {"help", no_argument, NULL, 'h'},
+	    {0},
+	};
+	struct options options = {0};
+	struct hvo_host_status status;
+	struct hvo_host *host;
+	int code = hvo_options_parse(argc, argv, names, parse_option, &options);
+
+	if (code)
+		return code;
+	if (options.help) {
+		print_help();
+		return HVO_EXIT_OK;
+	}
+	if (optind < argc)
+		return hvo_usage_error(argv[0], "'%s' is one word too many",
+				       argv[optind]);
+	code = hvo_host_cmd_read(options.sysroot, &host, &status);
+	if (code)
+		return code;
+	code = options.json ? print_json(&status) : print_status(&status);
+	hvo_host_status_free(&status);
+	hvo_host_close(host);
+	return code;
+}

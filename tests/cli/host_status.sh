@@ -1,0 +1,144 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# hvo host status: recorded and described hosts, to the letter; hostile trees;
+# and this host. To make the expected outputs anew: HVO_RECORD=1.
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/cli/host_tree.sh
+. "$(dirname "$0")/host_tree.sh"
+
+# agrees PART: this part of the output is as it was in $work/live.
+# shellcheck disable=SC2317 # check calls it
+agrees()
+{
+	jq "$1" "$work/live" >"$work/part" && jq "$1" "$work/out" |
+		diff "$work/part" -
+}
+
+# ---- to the letter ------------------------------------------------------
+
+for description in "$fixtures"/*.tree; do
+	name=$(basename "$description" .tree)
+	unpack "$name"
+	run host status --sysroot "$tree"
+	check "$name" expected "$fixtures/$name.status"
+	run host status --json --sysroot "$tree"
+	check "$name: JSON is one line" test "$(wc -l <"$work/out")" -eq 1
+	check "$name: each figure has a kind, and a source" json '
+		[.. | objects | select(has("kind"))] |
+		length > 10 and all(.source != "" and (
+		if .kind == "unknown" then .value == null and .why != null
+		else (.kind == "measured" or .kind == "derived") and
+			.value != null end))'
+	# A line for each member, pool and so on.
+	jq -c '(to_entries[] | select(.value | type != "array")),
+		.pools[], .dax[], .warnings' "$work/out" >"$work/lines"
+	mv "$work/lines" "$work/out"
+	check "$name: JSON, all of it" expected "$fixtures/$name.json"
+done
+
+# ---- worked out by hand -------------------------------------------------
+
+# 8 huge pages: 7 of 8 pages of 4096 bytes each.
+unpack x86-6.18-on
+run host status --json --sysroot "$tree"
+check '8 pages: 8 x 7 x 4096 saved' json '.saved.value == 8 * 7 * 4096 and
+	.could_save.value == 0 and .to_restore.value == .saved.value'
+check 'descriptors of 24 GiB' json '.expected_bytes.value == 402653184'
+# 5.15 keeps two pages of eight.
+unpack x86-5.15-off
+run host status --json --sysroot "$tree"
+check 'reserve two: 6 of 8' json '.could_save.value == 64 * 6 * 4096'
+# 512 MiB by 64 KiB: 8192 descriptors of 64 bytes.
+unpack arm64-64k
+run host status --json --sysroot "$tree"
+check 'arm64 with 64 KiB: 8 pages of 65536' json '
+	.support == "no" and (.pools[] | select(.size == 536870912 and
+	.node == null) | .vmemmap_pages.value == 8 and
+	.full_bytes.value == 20 * 8 * 65536)'
+# 1 GiB + 2 MiB pages, of which it is not known which are optimized.
+unpack x86-numa
+run host status --json --sysroot "$tree"
+check 'two nodes: the whole is known, its parts are not' json '
+	.saved.value == 512 * 7 * 4096 and
+	.could_save.value == 4 * 4095 * 4096 and
+	([.pools[].saved.kind] | unique == ["unknown"])'
+check 'two nodes: to be gone through by node' json '
+	[.pools[] | select(.size == 2097152) | [.node, .total.value]] ==
+	[[null, 512], [0, 300], [1, 212]]'
+
+# ---- hostile ------------------------------------------------------------
+
+unpack x86-6.18-on
+for path in proc/vmstat proc/zoneinfo proc/sys/kernel/osrelease \
+	proc/sys/vm/hugetlb_optimize_vmemmap proc/self/smaps proc/cmdline \
+	proc/config.gz proc/buddyinfo sys/kernel/btf/vmlinux \
+	sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages \
+	sys/devices/system/memory/block_size_bytes; do
+	mv "$tree/$path" "$work/kept"
+	head -c 1000 /dev/urandom >"$tree/$path"
+	run host status --json --sysroot "$tree"
+	check "garbage as $path" json '.hvo == 1'
+	rm "$tree/$path"
+	mkfifo "$tree/$path"
+	run host status --json --sysroot "$tree"
+	check "a pipe as $path" json '.hvo == 1'
+	rm "$tree/$path"
+	mv "$work/kept" "$tree/$path"
+done
+run host status --json --sysroot "$tree"
+check 'and it was the files only' json '.saved.value == 229376'
+
+# ---- this host ----------------------------------------------------------
+
+run host status
+check 'this host: ends with 0' code 0
+check 'this host: names its kernel' \
+	out "^Linux $(uname -r | sed 's/[.+]/\\&/g') on $(uname -m); "
+run host status --json
+check 'this host: the base page is measured' json "
+	.base_page == {\"value\": $(getconf PAGESIZE), \"kind\": \"measured\",
+	\"source\": \"/proc/self/smaps\", \"why\": null}"
+sizes=$(find /sys/kernel/mm/hugepages -name 'hugepages-*' 2>/dev/null | wc -l)
+check 'this host: one pool for each size' json "
+	([.pools[] | select(.node == null)] | length) == $sizes"
+cp "$work/out" "$work/live"
+run host status --json --sysroot /
+check 'the root is this host' agrees '{release, base_page}'
+
+# What is recorded reads as what it was recorded from, but for counts that
+# change by themselves.
+"$(dirname "$0")/../../scripts/record-host" "$work/recorded" \
+	2>"$work/recording"
+run host status --json --sysroot "$work/recorded"
+check 'recorded: as live' agrees '{release, machine, support, support_why,
+	encoding, base_page, page_struct, enabled, enabled_at_boot,
+	present_bytes, memmap_on_memory_bytes}'
+ran=record-host
+"$(dirname "$0")/../../scripts/record-host" "$work/recorded" \
+	>"$work/out" 2>"$work/err"
+status=$?
+check 'nothing is recorded over' refused 1 'there already'
+"$(dirname "$0")/../../scripts/record-host" "$work/r.tar.gz" \
+	2>"$work/recording"
+check 'recorded as an archive' \
+	test "$(tar -tzf "$work/r.tar.gz" | grep -c '/osrelease$')" -eq 1
+
+# ---- the command line ---------------------------------------------------
+
+run host status --help
+check 'help' out '^Usage: hvo host status '
+run host status now
+check 'an operand' refused 2 "'now' is one word too many"
+run host status --sysroot /no/such
+check 'a root that is not there' refused 3 '/no/such cannot be opened'
+run host status --sysroot /etc/passwd
+check 'a root that is no directory' refused 3 'Not a directory'
+run host
+check 'host alone is help' out '^Usage: hvo host VERB'
+run host --help
+check 'so is --help' out '^  status '
+run host frobnicate
+check 'an unknown verb' refused 2 "there is no verb 'frobnicate'"
+
+finish
