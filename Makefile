@@ -8,6 +8,9 @@
 #   make test     all tests, plain and with sanitizers, and short fuzz runs
 #   make lint     all checks of the source
 #   make fuzz     fuzz for FUZZ_SECONDS a target, keeping what is found
+#   make boot     start the reference kernel under QEMU: ARCH=x86_64 (CPUS=,
+#                 MEM=, BOOT="words of its command line")
+#   make bench-boot  and count instructions for each huge page
 #   make install  build and install (PREFIX, DESTDIR)
 #   make clean    remove what was built
 
@@ -15,6 +18,11 @@ BUILD        ?= build
 BUILD_ASAN   ?= build-asan
 PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 3600
+ARCH         ?= x86_64
+PAGE         ?= 4K
+CPUS         ?= 1
+MEM          ?= 1G
+BOOT         ?= hugepages=64
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -31,12 +39,19 @@ lint: setup-lint
 fuzz: setup-test
 	@scripts/fuzz-all $(BUILD_ASAN) $(FUZZ_SECONDS)
 
+boot: setup-boot
+	@scripts/boot $(ARCH) PAGE=$(PAGE) CPUS=$(CPUS) MEM=$(MEM) -- $(BOOT)
+
+bench-boot: setup-boot
+	@scripts/boot $(ARCH) PAGE=$(PAGE) CPUS=1 MEM=4G ICOUNT=1 -- \
+		hvo.bench hugetlb_free_vmemmap=on hugepages=1500
+
 install: all
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
 	@meson install -C $(BUILD)
 
 clean:
-	rm -rf $(BUILD) $(BUILD_ASAN) build-lint
+	rm -rf $(BUILD) $(BUILD_ASAN) build-lint build-kernel
 
 $(BUILD)/build.ninja: | setup-build
 	@meson setup $(BUILD)
@@ -47,9 +62,12 @@ setup-build:
 	@scripts/setup build
 
 setup-test:
-	@scripts/setup build test kernels
+	@scripts/setup build test kernels boot
+
+setup-boot:
+	@scripts/setup build boot
 
 setup-lint:
 	@scripts/setup build lint
 
-.PHONY: all run test lint fuzz install clean setup-build setup-test setup-lint
+.PHONY: all run test lint fuzz boot bench-boot install clean setup-build setup-test setup-boot setup-lint

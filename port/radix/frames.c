@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames, which are reached through the direct map; and what else the engine
+ * needs of a machine.
+ */
+#include "state.h"
+
+void *hvo_port_frame(struct hvo_port *port, hvo_frame_t frame)
+{
+	return radix_pointer(port, frame.nr << HVO_ENTRY_PAGE_SHIFT);
+}
+
+static const void *member(struct hvo_port *port, struct hvo_run run, uint64_t i)
+{
+	return hvo_port_frame(port, hvo_frame_add(run.first, i % run.count));
+}
+
+void hvo_port_copy(struct hvo_port *port, struct hvo_run dst,
+		   struct hvo_run src)
+{
+	for (uint64_t i = 0; i < dst.count; i++)
+		memcpy(hvo_port_frame(port, hvo_frame_add(dst.first, i)),
+		       member(port, src, i), RADIX_PAGE);
+}
+
+bool hvo_port_equal(struct hvo_port *port, void *va, uint64_t pages,
+		    struct hvo_run run)
+{
+	const char *at = va;
+
+	for (uint64_t i = 0; i < pages; i++, at += RADIX_PAGE)
+		if (memcmp(at, member(port, run, i), RADIX_PAGE) != 0)
+			return false;
+	return true;
+}
+
+void hvo_port_relax(struct hvo_port *port)
+{
+	(void)port;
+	hvo_radix_relax();
+}
+
+unsigned hvo_port_cpu(struct hvo_port *port)
+{
+	(void)port;
+	return hvo_radix_cpu();
+}
+
+void hvo_port_lock(struct hvo_port *port)
+{
+	hvo_lock_acquire(&port->engine, port);
+}
+
+void hvo_port_unlock(struct hvo_port *port)
+{
+	hvo_lock_release(&port->engine);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The port's state, and what its files share: the walk, and the one function
+ * that stores to an entry.
+ */
+#ifndef RADIX_STATE_H
+#define RADIX_STATE_H
+
+#include <stdatomic.h>
+#include "entry.h"
+#include "hvo/error.h"
+#include "hvo/lock.h"
+#include "hvo/mem.h"
+#include "hvo_radix.h"
+
+#define RADIX_PAGE    ((uintptr_t)1 << HVO_ENTRY_PAGE_SHIFT)
+#define RADIX_ENTRIES (1u << HVO_ENTRY_INDEX_BITS)
+#define RADIX_TOP     (HVO_ENTRY_LEVELS - 1)
+
+/* A page that waits to be a table; all its other bytes are zeros. */
+struct radix_spare {
+	struct radix_spare *next;
+};
+
+/* One CPU's read-side section, alone in its cache line. */
+struct radix_reader {
+	_Alignas(64) _Atomic uint64_t since; /* period it began in; 0: none */
+	unsigned nested;                     /* the CPU's own */
+};
+
+struct hvo_port {
+	struct hvo_radix_config config;
+	struct hvo_port_traits traits;
+	struct hvo_lock engine;    /* hvo_port_lock() */
+	struct hvo_lock lock;      /* spare, and blocks */
+	struct radix_spare *spare; /* (lock) */
+	_Atomic uint64_t flushes;
+	_Atomic uint64_t period;      /* grace periods begun, from 1 on */
+	struct radix_reader reader[]; /* config.cpus */
+};
+
+/* Bytes that an entry of this level translates. */
+static inline uintptr_t radix_span(unsigned level)
+{
+	return RADIX_PAGE << (HVO_ENTRY_INDEX_BITS * level);
+}
+
+static inline entry_t radix_load(const entry_t *at)
+{
+	return __atomic_load_n(at, __ATOMIC_ACQUIRE);
+}
+
+static inline entry_t *radix_pointer(const struct hvo_port *port,
+				     uint64_t physical)
+{
+	return (entry_t *)(port->config.direct_map + physical);
+}
+
+/* An entry, and where in the tables it is. */
+struct radix_place {
+	entry_t *entry;
+	unsigned level;
+};
+
+/* The entry that decides about va: a leaf, or absent. */
+struct radix_place radix_walk(const struct hvo_port *port, uintptr_t va);
+
+/*
+ * The only store to an entry that may be live; va is the first address that
+ * it translates. With HVO_RADIX_CHECK it asks for the architecture's rule.
+ */
+void radix_store(const struct hvo_port *port, struct radix_place place,
+		 uintptr_t va, entry_t e);
+
+/* The entry of this level for va; tables on the way are made. NULL: no page
+ * is left to make one of. */
+entry_t *radix_make(struct hvo_port *port, uintptr_t va, unsigned level);
+
+/* A page of zeros, or NULL; and back, when nothing walks through it. */
+entry_t *radix_take_table(struct hvo_port *port);
+void radix_give_table(struct hvo_port *port, entry_t *table);
+
+static inline uint64_t radix_physical(const struct hvo_port *port,
+				      const void *table)
+{
+	return (uintptr_t)table - port->config.direct_map;
+}
+
+#endif
