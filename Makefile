@@ -11,6 +11,7 @@
 #   make boot     start the reference kernel under QEMU: ARCH=x86_64 (CPUS=,
 #                 MEM=, BOOT="words of its command line")
 #   make bench-boot  and count instructions for each huge page
+#   make deb      Debian packages, in build-deb
 #   make install  build and install (PREFIX, DESTDIR)
 #   make clean    remove what was built
 
@@ -46,12 +47,15 @@ bench-boot: setup-boot
 	@scripts/boot $(ARCH) PAGE=$(PAGE) CPUS=1 MEM=4G ICOUNT=1 -- \
 		hvo.bench hugetlb_free_vmemmap=on hugepages=1500
 
+deb: setup-deb
+	@scripts/deb build-deb
+
 install: all
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
 	@meson install -C $(BUILD)
 
 clean:
-	rm -rf $(BUILD) $(BUILD_ASAN) build-lint build-kernel
+	rm -rf $(BUILD) $(BUILD_ASAN) build-lint build-kernel build-deb
 
 $(BUILD)/build.ninja: | setup-build
 	@meson setup $(BUILD)
@@ -62,12 +66,16 @@ setup-build:
 	@scripts/setup build
 
 setup-test:
-	@scripts/setup build test kernels boot
+	@scripts/setup build test kernels boot deb
 
 setup-boot:
 	@scripts/setup build boot
 
+setup-deb:
+	@scripts/setup build deb
+
 setup-lint:
 	@scripts/setup build lint
 
-.PHONY: all run test lint fuzz boot bench-boot install clean setup-build setup-test setup-boot setup-lint
+.PHONY: all run test lint fuzz boot bench-boot deb install clean setup-build \
+	setup-test setup-boot setup-deb setup-lint

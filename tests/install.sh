@@ -133,5 +133,10 @@ check 'a program with the Linux port is built' \
 	compile hosted hvo-linux
 check 'and runs' "$work/hosted"
 
+# The example of libhvo(3).
+awk '/^```/ { n++; next } n == 1' "$1/man/libhvo.3.scd" >"$work/folio.c"
+check 'the example of libhvo(3) is built' compile folio hvo-machine
+check 'and runs' "$work/folio"
+
 echo "1..$tests"
 [ "$failures" -eq 0 ]
