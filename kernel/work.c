@@ -3,8 +3,8 @@
 #include <stdatomic.h>
 
 struct cpu_work {
-	_Alignas(64) void (*run)(void *ctx);
-	void *ctx;
+	_Alignas(64) void *ctx; /* a line of its own */
+	void (*run)(void *ctx);
 	_Atomic bool busy;  /* run is to be called, or runs */
 	_Atomic bool there; /* it has arrived */
 };

@@ -605,7 +605,7 @@ static void random_get(struct reference *r, bool lend)
 	struct hvo_alloc a = an_alloc(UNIT + (unsigned)below(r, 4));
 	unsigned mask = 1u << HVO_CMA_IDLE | (lend ? 0 : 1u << HVO_CMA_LENT);
 	bool possible = has_run(r, a.order, mask);
-	struct hvo_page *folio;
+	struct hvo_page *folio = NULL;
 	int err;
 
 	if (r->count == FOLIOS)

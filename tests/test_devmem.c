@@ -308,7 +308,7 @@ static void each_failure(void **state)
 static void run(uint64_t seed)
 {
 	struct machine *m = open_machine();
-	struct hvo_devmem dev[SLOTS];
+	struct hvo_devmem dev[SLOTS] = {0};
 	bool added[SLOTS] = {false};
 	struct hvo_page *held[SLOTS] = {NULL};
 	uint64_t random = seed;

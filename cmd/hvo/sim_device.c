@@ -40,7 +40,7 @@ static void drop(struct hvo_sim_device **at)
 static int parse_add(struct hvo_sim *sim, struct hvo_devmem *memory)
 {
 	uint64_t node = 0;
-	const char *range;
+	const char *range = NULL;
 	int err = hvo_sim_order(sim, &memory->order);
 
 	memory->on_device = hvo_sim_flag(sim, "altmap");

@@ -147,7 +147,7 @@ static int do_adopt(struct hvo_sim *sim)
 {
 	struct hvo_alloc alloc = {0};
 	uint64_t count = 0;
-	const char *name, *place;
+	const char *name = NULL, *place = NULL;
 	int err = parse_alloc(sim, &alloc, &count);
 
 	if (!err)

@@ -110,7 +110,8 @@ run sim --random --cpus 1 --ops 3000 --memory 64M --seed 2
 check 'another seed: something else' differs
 check 'with failures: the same twice' \
 	again --ops 3000 --memory 32M --failures --seed 7
-check 'failures happened' out '^[1-9][0-9]* requests for memory or mappings failed'
+check 'failures happened' out \
+	'^[1-9][0-9]* requests for memory or mappings failed'
 run sim --random --ops 6000 --cpus 3 --json --failures --memory 64M
 check 'three threads: ends with 0' code 0
 check 'three threads: all operations' json '
