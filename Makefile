@@ -11,6 +11,7 @@
 #   make boot     start the reference kernel under QEMU: ARCH=x86_64 (CPUS=,
 #                 MEM=, BOOT="words of its command line")
 #   make bench-boot  and count instructions for each huge page
+#   make size     what the engine takes in a kernel: code and stack
 #   make deb      Debian packages, in build-deb
 #   make install  build and install (PREFIX, DESTDIR)
 #   make clean    remove what was built
@@ -47,6 +48,9 @@ bench-boot: setup-boot
 	@scripts/boot $(ARCH) PAGE=$(PAGE) CPUS=1 MEM=4G ICOUNT=1 -- \
 		hvo.bench hugetlb_free_vmemmap=on hugepages=1500
 
+size: setup-boot
+	@scripts/size
+
 deb: setup-deb
 	@scripts/deb build-deb
 
@@ -77,5 +81,5 @@ setup-deb:
 setup-lint:
 	@scripts/setup build lint
 
-.PHONY: all run test lint fuzz boot bench-boot deb install clean setup-build \
+.PHONY: all run test lint fuzz boot bench-boot size deb install clean setup-build \
 	setup-test setup-boot setup-deb setup-lint

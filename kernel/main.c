@@ -4,6 +4,7 @@
  * command line asks for.
  */
 #include "arch.h"
+#include "break.h"
 #include "fault.h"
 #include "memory.h"
 #include "print.h"
@@ -67,6 +68,8 @@ _Noreturn void kernel_main(void)
 		     kernel_cpus());
 	if (has_word(machine.line, "hvo.bench"))
 		kernel_bench(&memory);
+	else if (has_word(machine.line, "hvo.break"))
+		code = kernel_break(&memory);
 	else if (has_word(machine.line, "hvo.test"))
 		code = kernel_test(&memory);
 	else

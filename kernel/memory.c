@@ -165,12 +165,28 @@ static void configure(struct kernel_memory *memory,
 	memory->ram = making.memblock.memory.total_size;
 }
 
+/*
+ * Is a size taken before there is a manager? Only boot pages that are optimized
+ * from the start gain by it.
+ */
+static bool is_early(const struct kernel_memory *memory, unsigned size)
+{
+	struct hvo_geometry g;
+
+	return memory->param.optimize &&
+	       !hvo_geometry_init(&g, HVO_ENTRY_PAGE_SHIFT,
+				  sizeof(struct hvo_page)) &&
+	       hvo_order_optimizable(&g, memory->orders[size]);
+}
+
 /* The largest first. */
 static void take_boot_pages(struct kernel_memory *memory)
 {
-	for (unsigned i = memory->sizes; memory->param.optimize && i-- > 0;) {
+	for (unsigned i = memory->sizes; i-- > 0;) {
 		const struct hvo_bootparam_amount *a = &memory->param.pages[i];
 
+		if (!is_early(memory, i))
+			continue;
 		for (unsigned n = 0; n < memory->config.nodes; n++)
 			if (a->by_node)
 				hvo_hugetlb_boot_take(&making.boot,
@@ -251,8 +267,9 @@ static void make_pools(struct kernel_memory *memory)
 	require(hvo_hugetlb_adopt(memory->pools, making.boot.pages,
 				  making.boot.count, NULL),
 		"boot pages");
-	for (unsigned i = memory->sizes; !memory->param.optimize && i-- > 0;)
-		grow(memory, i);
+	for (unsigned i = memory->sizes; i-- > 0;)
+		if (!is_early(memory, i))
+			grow(memory, i);
 }
 
 void kernel_memory_make(struct kernel_memory *memory,

@@ -39,7 +39,7 @@ static _Noreturn void refuse(const char *line, size_t length, const char *text)
 static void check_words(const char *line)
 {
 	static const char *const words[] = {"hvo.test", "hvo.bench",
-					    "hvo.panic"};
+					    "hvo.break", "hvo.panic"};
 
 	while (*line) {
 		size_t length = 0;
@@ -52,8 +52,8 @@ static void check_words(const char *line)
 				      !strncmp(line, words[i], length);
 		if (!known_word)
 			refuse(line, length,
-			       "there is no such word: hvo.test, hvo.bench or "
-			       "hvo.panic");
+			       "there is no such word: hvo.test, hvo.bench, "
+			       "hvo.break or hvo.panic");
 		line += length + (line[length] == ' ');
 	}
 }

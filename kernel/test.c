@@ -8,18 +8,19 @@
 #include "fault.h"
 #include "print.h"
 #include "show.h"
+#include "tests.h"
 #include "work.h"
 
 static unsigned number, failures;
 
-static void report(bool good, const char *name)
+void kernel_report(bool good, const char *name)
 {
 	number++;
 	failures += !good;
 	kernel_print("%s %u - %s\n", good ? "ok" : "not ok", number, name);
 }
 
-static bool fine(struct kernel_memory *m)
+bool kernel_fine(struct kernel_memory *m)
 {
 	const char *found = kernel_memory_check(m);
 
@@ -28,15 +29,20 @@ static bool fine(struct kernel_memory *m)
 	return !found;
 }
 
-static uint64_t optimized_pages(struct kernel_memory *m)
+struct hvo_hugetlb_stats kernel_pool(struct kernel_memory *m, unsigned order)
 {
 	struct hvo_hugetlb_stats stats;
+
+	hvo_hugetlb_stats(m->pools, order, &stats);
+	return stats;
+}
+
+static uint64_t optimized_pages(struct kernel_memory *m)
+{
 	uint64_t n = 0;
 
-	for (unsigned i = 0; i < m->sizes; i++) {
-		hvo_hugetlb_stats(m->pools, m->orders[i], &stats);
-		n += stats.optimized;
-	}
+	for (unsigned i = 0; i < m->sizes; i++)
+		n += kernel_pool(m, m->orders[i]).optimized;
 	return n;
 }
 
@@ -113,7 +119,7 @@ static void test_writes(struct kernel_memory *m)
 
 	for (unsigned cpu = 0; cpu < kernel_cpus(); cpu++)
 		caught = is_caught(m, cpu) && caught;
-	report(caught, "a write to a shared tail is caught on each CPU");
+	kernel_report(caught, "a write to a shared tail is caught on each CPU");
 }
 
 /* ---- readers ------------------------------------------------------------- */
@@ -165,7 +171,8 @@ static bool reshape(struct kernel_memory *m)
 	return !err;
 }
 
-static void test_readers(struct kernel_memory *m)
+bool kernel_walk_while(struct kernel_memory *m,
+		       bool (*change)(struct kernel_memory *m))
 {
 	struct readers r = {.memory = m};
 	bool good;
@@ -174,13 +181,18 @@ static void test_readers(struct kernel_memory *m)
 		kernel_work_begin(cpu, read_on, &r);
 	while (kernel_cpus() > 1 && !atomic_load(&r.walked))
 		arch_relax();
-	good = reshape(m);
+	good = change(m);
 	atomic_store(&r.stop, true);
 	for (unsigned cpu = 1; cpu < kernel_cpus(); cpu++)
 		kernel_work_wait(cpu);
-	report(good && !atomic_load(&r.wrong),
-	       "optimized and restored while other CPUs walk");
-	report(fine(m), "the check after it");
+	return good && !atomic_load(&r.wrong);
+}
+
+static void test_readers(struct kernel_memory *m)
+{
+	kernel_report(kernel_walk_while(m, reshape),
+		      "optimized and restored while other CPUs walk");
+	kernel_report(kernel_fine(m), "the check after it");
 }
 
 /* ---- all ----------------------------------------------------------------- */
@@ -194,20 +206,26 @@ static void test_dissolve(struct kernel_memory *m)
 
 		err = err ? err : e;
 	}
-	report(!err && optimized_pages(m) == 0, "all pools shrunk to nothing");
-	report(fine(m), "the check after it");
+	kernel_report(!err && optimized_pages(m) == 0,
+		      "all pools shrunk to nothing");
+	kernel_report(kernel_fine(m), "the check after it");
 }
 
 int kernel_test(struct kernel_memory *m)
 {
 	kernel_print("TAP version 13\n");
-	report(optimized_pages(m) > 0, "huge pages were optimized at boot");
-	report(heads_are_right(m), "every optimized pfn's head");
-	report(kernel_walked_frames(m) == kernel_counted_frames(m),
-	       "frames by the tables are those that are counted");
-	report(fine(m), "the check");
+	kernel_report(optimized_pages(m) > 0,
+		      "huge pages were optimized at boot");
+	kernel_report(heads_are_right(m), "every optimized pfn's head");
+	kernel_report(kernel_walked_frames(m) == kernel_counted_frames(m),
+		      "frames by the tables are those that are counted");
+	kernel_report(kernel_fine(m), "the check");
 	test_writes(m);
 	test_readers(m);
+	kernel_test_reshape(m);
+	kernel_test_poison(m);
+	kernel_test_hotplug(m);
+	kernel_test_no_memory(m);
 	test_dissolve(m);
 	kernel_print("1..%u\n", number);
 	return failures ? KERNEL_EXIT_FAILED : KERNEL_EXIT_OK;
