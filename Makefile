@@ -81,5 +81,5 @@ setup-deb:
 setup-lint:
 	@scripts/setup build lint
 
-.PHONY: all run test lint fuzz boot bench-boot size deb install clean setup-build \
-	setup-test setup-boot setup-deb setup-lint
+.PHONY: all run test lint fuzz boot bench-boot size deb install clean \
+	setup-build setup-test setup-boot setup-deb setup-lint

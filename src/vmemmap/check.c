@@ -24,7 +24,6 @@ struct walk {
 	const struct hvo_check_options *options;
 	struct hvo_finding *finding;
 	struct hvo_vmemmap_stats stats; /* as counted on the way */
-	struct hvo_work work;           /* for its record only */
 };
 
 static hvo_pfn_t page_pfn(const struct hvo_vmemmap *map, uint64_t page)
@@ -234,14 +233,15 @@ static bool check_tails(struct walk *w, unsigned domain, unsigned order)
 		return true;
 
 	struct hvo_run run = hvo_tails_run(map, domain, order);
+	struct hvo_work work; /* for its record only, which is filled here */
 
-	hvo_make_tail(map, &w->work, order, domain);
+	hvo_make_tail(map, &work, order, domain);
 	for (uint64_t i = 0; i < run.count; i++) {
 		hvo_frame_t frame = hvo_frame_add(run.first, i);
 
 		if (!own_frame(w, 0, frame))
 			return false;
-		if (!hvo_are_tails(map, &w->work, frame, i + 1, 0))
+		if (!hvo_are_tails(map, &work, frame, i + 1, 0))
 			return found(w, HVO_CHECK_TAIL_BYTES, 0, order,
 				     frame.nr);
 	}
