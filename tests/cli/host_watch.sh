@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# hvo host watch, on a terminal that tmux makes: what it draws, what follows
+# when the host changes, keys, sizes, and how it ends.
+# shellcheck disable=SC2317 # check calls the functions
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/cli/host_tree.sh
+. "$(dirname "$0")/host_tree.sh"
+
+socket=$work/tmux
+trap 'tmux -S "$socket" kill-server 2>/dev/null; rm -rf "$work"' EXIT
+
+on_terminal()
+{
+	tmux -S "$socket" "$@"
+}
+
+# shows EXPRESSION: the screen comes to have a line that matches it.
+shows()
+{
+	for _ in $(seq 200); do
+		on_terminal capture-pane -p -t 0 >"$work/screen"
+		if grep -Eq -e "$1" "$work/screen"; then
+			return 0
+		fi
+		sleep 0.05
+	done
+	cat "$work/screen"
+	return 1
+}
+
+# shows_no EXPRESSION: the screen comes to be without such a line.
+shows_no()
+{
+	for _ in $(seq 200); do
+		on_terminal capture-pane -p -t 0 >"$work/screen"
+		if ! grep -Eq -e "$1" "$work/screen"; then
+			return 0
+		fi
+		sleep 0.05
+	done
+	cat "$work/screen"
+	return 1
+}
+
+key()
+{
+	on_terminal send-keys -t 0 "$1"
+}
+
+# start: the shell that runs it says how it ended, and whether the terminal is
+# what it was.
+start()
+{
+	cat >"$work/session" <<-EOF
+	before=\$(stty -g)
+	"$hvo" host watch --interval 1 --sysroot "$tree"
+	echo "ended with \$?"
+	[ "\$before" = "\$(stty -g)" ] && echo "terminal as before"
+	exec sleep 1000
+	EOF
+	on_terminal new-session -d -x 90 -y 30 "sh $work/session"
+}
+
+stop()
+{
+	on_terminal kill-server
+}
+
+unpack x86-6.18-on
+start
+check 'the title' shows '^HVO on: Linux 6\.18'
+check 'figures' shows '^  saved +224 KiB'
+check 'pools' shows '^ +2 MiB +all +8 '
+check 'pools of nodes' shows '^ +2 MiB +0 +8 '
+key n
+check 'n: no pools of nodes' shows_no '^ +2 MiB +0 +8 '
+key '?'
+check '?: the keys' shows '^space  pause, or go on'
+key '?'
+check '?: back' shows '^  saved '
+
+# 8 huge pages more: 56 pages of descriptors less.
+sed -i 's/^nr_memmap_pages .*/nr_memmap_pages 0/' "$tree/proc/vmstat"
+check 'a change is seen' shows '^descriptors in memory +[0-9.]+ .iB +-'
+key Space
+check 'space: paused' shows 'paused$'
+key Space
+check 'space: goes on' shows_no 'paused$'
+on_terminal resize-window -x 40 -y 8
+check 'a small terminal' shows '^q quit  space pause'
+on_terminal resize-window -x 100 -y 40
+check 'a large one' shows '^ +1 GiB +all '
+key q
+check 'q: it ends well' shows '^ended with 0$'
+check 'q: the terminal is what it was' shows '^terminal as before$'
+stop
+
+start
+check 'again' shows '^HVO on'
+pid=$(pgrep -f "^$hvo host watch --interval 1 --sysroot $tree")
+kill -TERM "$pid"
+check 'SIGTERM: it ends well' shows '^ended with 0$'
+check 'SIGTERM: the terminal is what it was' shows '^terminal as before$'
+stop
+
+run host watch --sysroot "$tree"
+check 'no terminal' refused 3 "no terminal.*hvo host status"
+for interval in 0 -1 x 1x 86401 999999999999 ''; do
+	run host watch --interval "$interval"
+	check "interval '$interval'" refused 2 'number of seconds'
+done
+run host watch more
+check 'an operand' refused 2 "'more' is one word too many"
+
+finish
