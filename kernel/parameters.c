@@ -7,19 +7,7 @@
 #include "memory.h"
 #include "print.h"
 
-/*
- * Sizes that the MMUs with this base page map by one entry or by a marked run
- * of entries (contiguous bit, Svnapot).
- */
-static const unsigned char known[] = {
-#if HVO_ENTRY_PAGE_SHIFT == 12
-    4, 9, 13, 18, /* 64K 2M 32M 1G */
-#elif HVO_ENTRY_PAGE_SHIFT == 14
-    7, 11, 16, /* 2M 32M 1G */
-#else
-    5, 13, 18, /* 2M 512M 16G */
-#endif
-};
+static const unsigned char known[] = {HVO_ENTRY_HUGE_ORDERS};
 
 void kernel_memory_sizes(struct kernel_memory *memory)
 {
@@ -63,7 +51,7 @@ void kernel_memory_parameters(struct kernel_memory *memory,
 {
 	struct hvo_bootparam_config config = {
 	    .count = memory->sizes,
-	    .default_size = HVO_ENTRY_PAGE_SHIFT == 12 ? 1 : 0,
+	    .default_size = HVO_ENTRY_HUGE_USUAL,
 	    .nodes = memory->config.nodes,
 	};
 	struct hvo_bootparam_error error;

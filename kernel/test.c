@@ -20,6 +20,12 @@ void kernel_report(bool good, const char *name)
 	kernel_print("%s %u - %s\n", good ? "ok" : "not ok", number, name);
 }
 
+void kernel_skip(const char *name, const char *why)
+{
+	number++;
+	kernel_print("ok %u - %s # SKIP %s\n", number, name, why);
+}
+
 bool kernel_fine(struct kernel_memory *m)
 {
 	const char *found = kernel_memory_check(m);

@@ -11,6 +11,9 @@
 /* One line of TAP. */
 void kernel_report(bool good, const char *name);
 
+/* The same for what cannot be tried on this machine. */
+void kernel_skip(const char *name, const char *why);
+
 /* The check of everything; says on the console what it found. */
 bool kernel_fine(struct kernel_memory *memory);
 

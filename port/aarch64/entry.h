@@ -25,14 +25,20 @@
  * the last ones when it is indexed by all bits of a kernel's address.
  */
 #if HVO_GRANULE == 4096
-#define HVO_ENTRY_PAGE_SHIFT 12
-#define HVO_ENTRY_LEVELS     4
+#define HVO_ENTRY_PAGE_SHIFT  12
+#define HVO_ENTRY_HUGE_ORDERS 4, 9, 13, 18 /* 64K 2M 32M 1G */
+#define HVO_ENTRY_HUGE_USUAL  1
+#define HVO_ENTRY_LEVELS      4
 #elif HVO_GRANULE == 16384
-#define HVO_ENTRY_PAGE_SHIFT 14
-#define HVO_ENTRY_LEVELS     3
+#define HVO_ENTRY_PAGE_SHIFT  14
+#define HVO_ENTRY_HUGE_ORDERS 7, 11, 16 /* 2M 32M 1G */
+#define HVO_ENTRY_HUGE_USUAL  0
+#define HVO_ENTRY_LEVELS      3
 #elif HVO_GRANULE == 65536
-#define HVO_ENTRY_PAGE_SHIFT 16
-#define HVO_ENTRY_LEVELS     3
+#define HVO_ENTRY_PAGE_SHIFT  16
+#define HVO_ENTRY_HUGE_ORDERS 5, 13, 18 /* 2M 512M 16G */
+#define HVO_ENTRY_HUGE_USUAL  0
+#define HVO_ENTRY_LEVELS      3
 #else
 #error "HVO_GRANULE must be 4096, 16384 or 65536"
 #endif

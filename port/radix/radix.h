@@ -9,6 +9,9 @@
  *                          level 0 is the table whose entries are pages
  *   HVO_ENTRY_BLOCK        1 if a level 1 entry may map a block, else 0
  *   HVO_ENTRY_EQUAL_BYTES  the trait of that name
+ *   HVO_ENTRY_HUGE_ORDERS  of the huge pages that the MMU maps by one entry
+ *                          or by a marked run of entries, rising
+ *   HVO_ENTRY_HUGE_USUAL   the place among them of the usual size
  *
  *   bool entry_present(entry_t e);
  *   bool entry_is_leaf(entry_t e, unsigned level);

@@ -21,6 +21,8 @@
 #define HVO_ENTRY_LEVELS      4
 #define HVO_ENTRY_BLOCK       1
 #define HVO_ENTRY_EQUAL_BYTES 0
+#define HVO_ENTRY_HUGE_ORDERS 9, 18 /* 2M 1G */
+#define HVO_ENTRY_HUGE_USUAL  0
 
 #define ENTRY_VALID    (UINT64_C(1) << 0)
 #define ENTRY_READ     (UINT64_C(1) << 1)

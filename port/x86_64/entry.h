@@ -19,6 +19,8 @@
 #define HVO_ENTRY_LEVELS      4
 #define HVO_ENTRY_BLOCK       1
 #define HVO_ENTRY_EQUAL_BYTES 0
+#define HVO_ENTRY_HUGE_ORDERS 9, 18 /* 2M 1G */
+#define HVO_ENTRY_HUGE_USUAL  0
 
 /* SDM 4.5.4, tables 4-15 to 4-20. */
 #define ENTRY_PRESENT  (UINT64_C(1) << 0)
