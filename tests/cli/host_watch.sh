@@ -55,7 +55,8 @@ start()
 {
 	cat >"$work/session" <<-EOF
 	before=\$(stty -g)
-	"$hvo" host watch --interval 1 --sysroot "$tree"
+	sh -c 'echo \$\$ >"$work/pid"
+		exec "$hvo" host watch --interval 1 --sysroot "$tree"'
 	echo "ended with \$?"
 	[ "\$before" = "\$(stty -g)" ] && echo "terminal as before"
 	exec sleep 1000
@@ -67,6 +68,9 @@ stop()
 {
 	on_terminal kill-server
 }
+
+run host watch --help
+check 'the help' out '^Keys: q quit'
 
 unpack x86-6.18-on
 start
@@ -99,8 +103,7 @@ stop
 
 start
 check 'again' shows '^HVO on'
-pid=$(pgrep -f "^$hvo host watch --interval 1 --sysroot $tree")
-kill -TERM "$pid"
+kill -TERM "$(cat "$work/pid")"
 check 'SIGTERM: it ends well' shows '^ended with 0$'
 check 'SIGTERM: the terminal is what it was' shows '^terminal as before$'
 stop
