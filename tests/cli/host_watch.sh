@@ -8,7 +8,9 @@
 # shellcheck source=tests/cli/host_tree.sh
 . "$(dirname "$0")/host_tree.sh"
 
-socket=$work/tmux
+# A server for each session: one that is ending would take the next one along.
+sessions=0
+socket=
 trap 'tmux -S "$socket" kill-server 2>/dev/null; rm -rf "$work"' EXIT
 
 on_terminal()
@@ -20,7 +22,7 @@ on_terminal()
 shows()
 {
 	for _ in $(seq 200); do
-		on_terminal capture-pane -p -t 0 >"$work/screen"
+		on_terminal capture-pane -p -t 0 >"$work/screen" 2>&1
 		if grep -Eq -e "$1" "$work/screen"; then
 			return 0
 		fi
@@ -34,7 +36,7 @@ shows()
 shows_no()
 {
 	for _ in $(seq 200); do
-		on_terminal capture-pane -p -t 0 >"$work/screen"
+		on_terminal capture-pane -p -t 0 >"$work/screen" 2>&1
 		if ! grep -Eq -e "$1" "$work/screen"; then
 			return 0
 		fi
@@ -53,6 +55,8 @@ key()
 # what it was.
 start()
 {
+	sessions=$((sessions + 1))
+	socket=$work/tmux$sessions
 	cat >"$work/session" <<-EOF
 	before=\$(stty -g)
 	sh -c 'echo \$\$ >"$work/pid"
