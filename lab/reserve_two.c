@@ -22,7 +22,7 @@ static int optimize(struct lab_map *map, uint64_t first, uint64_t n)
 static void fill(struct lab_map *map, uint64_t folio, hvo_frame_t frame)
 {
 	hvo_port_copy(map->port, (struct hvo_run){frame, 1},
-		      (struct hvo_run){lab_frame(map, folio, KEPT - 1), 1});
+		      (struct hvo_run){lab_frame(map, folio, KEPT - 1), 1}, 0);
 }
 
 static int restore(struct lab_map *map, uint64_t first, uint64_t n)

@@ -350,7 +350,7 @@ static void test_copy(void **state)
 		struct hvo_run dst = take(&f, counts[k / 3], counts[k / 3], 0);
 
 		src.count = periods[k % 3];
-		hvo_port_copy(f.port, dst, src);
+		hvo_port_copy(f.port, dst, src, 0);
 		for (uint64_t i = 0; i < dst.count; i++)
 			assert_memory_equal(
 			    hvo_port_frame(f.port, hvo_frame_add(dst.first, i)),
@@ -381,7 +381,7 @@ static void test_copy_without_writes(void **state)
 	none.rlim_cur = 0;
 	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-	hvo_port_copy(f.port, dst, src);
+	hvo_port_copy(f.port, dst, src, 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	signal(SIGXFSZ, handler);
 	for (size_t i = 0; i < 5 * f.page_size; i++)

@@ -360,7 +360,7 @@ static void test_copy_repeats(void **state)
 	    0);
 	poke(&f, src.first, 1);
 	poke(&f, hvo_frame_add(src.first, 1), 2);
-	hvo_port_copy(f.port, dst, src);
+	hvo_port_copy(f.port, dst, src, 0);
 
 	/* The frames of a run lie in a row. */
 	const char *bytes = hvo_port_frame(f.port, dst.first);
@@ -800,7 +800,7 @@ static void test_hook_before_and_after_every_change(void **state)
 		call;                                                          \
 		assert_int_equal(calls, 2);                                    \
 	} while (0)
-	CALLS_HOOK_TWICE(hvo_port_copy(f.port, one(frame), one(other)));
+	CALLS_HOOK_TWICE(hvo_port_copy(f.port, one(frame), one(other), 0));
 	CALLS_HOOK_TWICE(hvo_port_map(f.port, at(&f, 0), 1, one(frame),
 				      HVO_PROT_READ, false));
 	CALLS_HOOK_TWICE(protect(&f, 0, HVO_PROT_WRITE));

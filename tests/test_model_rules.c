@@ -356,20 +356,23 @@ static void test_rule_misuse_of_copy(void **state)
 	hvo_frame_t own = take(&f, UINT64_MAX);
 
 	(void)state;
-	hvo_port_copy(f.port, one(mapped), one(own));
+	hvo_port_copy(f.port, one(mapped), one(own), 0);
 	assert_broken(&f, HVO_RULE_MISUSE, 0);
 	assert_int_equal(unmap(&f, 0), 0);
-	hvo_port_copy(f.port, one(mapped), one(own));
+	hvo_port_copy(f.port, one(mapped), one(own), 0);
 	assert_broken(&f, HVO_RULE_MISUSE, 0);
 	flush(&f, 0);
-	hvo_port_copy(f.port, one(mapped), one(own));
+	hvo_port_copy(f.port, one(mapped), one(own), 0);
 	assert_clean(&f);
-	hvo_port_copy(f.port, one(own), one(own));
+	hvo_port_copy(f.port, one(own), one(own), 0);
 	assert_broken_nowhere(&f, HVO_RULE_MISUSE);
-	hvo_port_copy(f.port, one(own), (struct hvo_run){mapped, 0});
+	hvo_port_copy(f.port, one(own), (struct hvo_run){mapped, 0}, 0);
+	assert_broken_nowhere(&f, HVO_RULE_MISUSE);
+	memset(hvo_port_frame(f.port, mapped), 1, 64);
+	hvo_port_copy(f.port, one(own), one(mapped), 64);
 	assert_broken_nowhere(&f, HVO_RULE_MISUSE);
 	give(&f, mapped);
-	hvo_port_copy(f.port, one(own), one(mapped));
+	hvo_port_copy(f.port, one(own), one(mapped), 0);
 	assert_broken_nowhere(&f, HVO_RULE_FRAME_STATE);
 	stop(&f);
 }

@@ -429,23 +429,25 @@ static void apply_stops(void **state)
 	pools_close(&p);
 }
 
-/* A page whose tails somebody wrote to is passed over. */
+/* A page with a bad base page, known to its tails only, is passed over. */
 static void apply_dirty(void **state)
 {
 	struct pools p = pools_open(&(struct machine_config){0}, NULL);
 	struct hvo_page *folio;
 	uint64_t done;
+	hvo_pfn_t bad;
 
 	(void)state;
 	hvo_hugetlb_set_optimize(p.h, false);
 	pools_resize(&p, MEDIUM, 8);
 	folio = pools_take(&p, MEDIUM, 0);
-	folio[200].data = 1;
+	bad = hvo_mm_pfn(p.m->mm, folio) + 200;
 	pools_give(&p, folio);
+	assert_int_equal(hvo_folio_poison(p.m->mm, folio, bad), 0);
 	hvo_hugetlb_set_optimize(p.h, true);
 	assert_int_equal(hvo_hugetlb_apply(p.h, MEDIUM, &done), -HVO_EDIRTY);
 	assert_int_equal(done, 7);
-	folio[200].data = 0;
+	assert_int_equal(hvo_folio_unpoison(p.m->mm, folio, bad), 0);
 	assert_int_equal(hvo_hugetlb_apply(p.h, MEDIUM, &done), 0);
 	assert_int_equal(done, 1);
 	pools_assert(&p);

@@ -121,10 +121,10 @@ uint64_t hvo_mm_rehome(struct hvo_mm *mm);
 /*
  * Optimize frozen folios of one order, or restore them. Those that are in
  * that state already count as done. Returns 0, -HVO_ESTATE (not a frozen
- * folio), -HVO_EDIRTY (a full folio has a bad page, or a tail was written to),
- * -HVO_EBUSY (its descriptors are in pages of a folio that hosts them, see
- * hvo_folio_free()), -HVO_EORDER, -HVO_ENOMEM, -HVO_EMAPPINGS, -HVO_EWORK.
- * On an error the first *done are as wanted.
+ * folio), -HVO_EDIRTY (a full folio has a bad page beyond its head's
+ * descriptors), -HVO_EBUSY (its descriptors are in pages of a folio that hosts
+ * them, see hvo_folio_free()), -HVO_EORDER, -HVO_ENOMEM, -HVO_EMAPPINGS,
+ * -HVO_EWORK. On an error the first *done are as wanted.
  */
 int hvo_folio_optimize(struct hvo_mm *mm, struct hvo_page *const *folios,
 		       size_t n, size_t *done);

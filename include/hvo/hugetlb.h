@@ -280,9 +280,9 @@ bool hvo_hugetlb_optimize(const struct hvo_hugetlb *pools);
 
 /*
  * Bring all free pages of a size into the state that the switch says, in
- * batches. *done (may be NULL) counts those that were changed. Pages whose
- * tails somebody wrote to are passed over (-HVO_EDIRTY in the end); anything
- * else stops it: -HVO_ENOMEM, -HVO_EMAPPINGS, -HVO_EWORK. -HVO_EORDER also
+ * batches. *done (may be NULL) counts those that were changed. Pages with
+ * a bad base page are passed over (-HVO_EDIRTY in the end); anything else
+ * stops it: -HVO_ENOMEM, -HVO_EMAPPINGS, -HVO_EWORK. -HVO_EORDER also
  * where the size cannot be optimized and the switch is on.
  */
 int hvo_hugetlb_apply(struct hvo_hugetlb *pools, unsigned order,

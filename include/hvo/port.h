@@ -28,6 +28,7 @@
 #define HVO_PORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "hvo/types.h"
 
 struct hvo_port;
@@ -73,6 +74,12 @@ const struct hvo_port_traits *hvo_port_traits(const struct hvo_port *port);
  * asked for). Concurrent readers see nothing of it.
  */
 struct hvo_translation hvo_port_translate(struct hvo_port *port, void *va);
+
+/*
+ * The frames behind the pages from va on, all mapped, as far as each is the
+ * one before it + 1: at least 1, at most `pages`.
+ */
+struct hvo_run hvo_port_frames(struct hvo_port *port, void *va, uint64_t pages);
 
 /*
  * Map an absent range: page i to frame first + i % period. May take memory
@@ -144,10 +151,12 @@ void *hvo_port_frame(struct hvo_port *port, hvo_frame_t frame);
 
 /*
  * Fill frames nobody is led to yet: frame i of dst with the bytes of frame
- * src.first + i % src.count. The ranges do not overlap.
+ * src.first + i % src.count. The ranges do not overlap. If `period` is not 0
+ * the source's bytes repeat after so many, a power of two: a port need not
+ * read them all.
  */
 void hvo_port_copy(struct hvo_port *port, struct hvo_run dst,
-		   struct hvo_run src);
+		   struct hvo_run src, size_t period);
 
 /*
  * Do the pages from va on, all mapped, hold the bytes of the run's frames:

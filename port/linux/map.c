@@ -326,6 +326,18 @@ struct hvo_translation hvo_port_translate(struct hvo_port *port, void *va)
 	};
 }
 
+struct hvo_run hvo_port_frames(struct hvo_port *port, void *va, uint64_t pages)
+{
+	struct hvo_run run = {hvo_port_translate(port, va).frame, 1};
+	uint64_t page = page_index(port, va);
+
+	while (run.count < pages &&
+	       hvo_linux_entry_frame(hvo_linux_load(port, page + run.count)) ==
+		   run.first.nr + run.count)
+		run.count++;
+	return run;
+}
+
 int hvo_port_split(struct hvo_port *port, void *va, uint64_t pages)
 {
 	/* The port has no blocks: there is never one to split. */

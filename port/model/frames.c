@@ -196,14 +196,24 @@ static bool overlap(struct hvo_run a, struct hvo_run b)
 	       b.first.nr < a.first.nr + a.count;
 }
 
+/* Does every frame of a run hold what its first `period` bytes say? */
+static bool repeats(struct hvo_model *m, struct hvo_run run, size_t period)
+{
+	const unsigned char *first = model_memory(m, run.first);
+	uint64_t bytes = run.count * model_page_size(m);
+
+	return !period || !memcmp(first, first + period, bytes - period);
+}
+
 void hvo_port_copy(struct hvo_port *port, struct hvo_run dst,
-		   struct hvo_run src)
+		   struct hvo_run src, size_t period)
 {
 	struct hvo_model *m = model_of(port);
 
 	model_enter(m, 0);
 	model_others_act(m);
-	if (!is_run(m, dst) || !is_run(m, src) || overlap(dst, src)) {
+	if (!is_run(m, dst) || !is_run(m, src) || overlap(dst, src) ||
+	    !repeats(m, src, period)) {
 		model_violate(m, HVO_RULE_MISUSE, 0);
 		return;
 	}

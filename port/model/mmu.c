@@ -59,6 +59,22 @@ struct hvo_translation hvo_port_translate(struct hvo_port *port, void *va)
 	return m->table[page].to;
 }
 
+struct hvo_run hvo_port_frames(struct hvo_port *port, void *va, uint64_t pages)
+{
+	struct hvo_run run = {hvo_port_translate(port, va).frame, 1};
+
+	while (run.count < pages) {
+		unsigned char *at = va;
+
+		at += run.count * model_page_size(model_of(port));
+		if (hvo_port_translate(port, at).frame.nr !=
+		    run.first.nr + run.count)
+			break;
+		run.count++;
+	}
+	return run;
+}
+
 int hvo_port_map(struct hvo_port *port, void *va, uint64_t pages,
 		 struct hvo_run run, enum hvo_prot prot, bool block)
 {

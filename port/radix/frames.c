@@ -15,9 +15,38 @@ static const void *member(struct hvo_port *port, struct hvo_run run, uint64_t i)
 	return hvo_port_frame(port, hvo_frame_add(run.first, i % run.count));
 }
 
-void hvo_port_copy(struct hvo_port *port, struct hvo_run dst,
-		   struct hvo_run src)
+/* What goes to memory at once: one vector register, where there are any. */
+typedef uint64_t vector_t
+    __attribute__((vector_size(16), aligned(8), may_alias));
+
+#define LINE (8 * sizeof(vector_t))
+
+/* One line over and over; it stays in registers. */
+static void repeat(vector_t *at, const vector_t *line, uint64_t bytes)
 {
+	vector_t a = line[0], b = line[1], c = line[2], d = line[3];
+	vector_t e = line[4], f = line[5], g = line[6], h = line[7];
+
+	for (vector_t *end = at + bytes / sizeof(*at); at < end; at += 8) {
+		at[0] = a;
+		at[1] = b;
+		at[2] = c;
+		at[3] = d;
+		at[4] = e;
+		at[5] = f;
+		at[6] = g;
+		at[7] = h;
+	}
+}
+
+void hvo_port_copy(struct hvo_port *port, struct hvo_run dst,
+		   struct hvo_run src, size_t period)
+{
+	if (period && LINE % period == 0) {
+		repeat(hvo_port_frame(port, dst.first),
+		       hvo_port_frame(port, src.first), dst.count * RADIX_PAGE);
+		return;
+	}
 	for (uint64_t i = 0; i < dst.count; i++)
 		memcpy(hvo_port_frame(port, hvo_frame_add(dst.first, i)),
 		       member(port, src, i), RADIX_PAGE);

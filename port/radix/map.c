@@ -18,22 +18,54 @@ const struct hvo_port_traits *hvo_port_traits(const struct hvo_port *port)
 	return &port->traits;
 }
 
+/* The frame behind va, whose entry is e. */
+static hvo_frame_t frame_of(entry_t e, unsigned level, uintptr_t va)
+{
+	uint64_t address =
+	    entry_address(e, level) + (va & (radix_span(level) - 1));
+
+	return (hvo_frame_t){address >> HVO_ENTRY_PAGE_SHIFT};
+}
+
 struct hvo_translation hvo_port_translate(struct hvo_port *port, void *va)
 {
 	struct radix_place place = radix_walk(port, (uintptr_t)va);
 	entry_t e = radix_load(place.entry);
-	uint64_t address;
 
 	if (!entry_present(e))
 		return (struct hvo_translation){HVO_NO_FRAME, HVO_PROT_NONE,
 						false};
-	address = entry_address(e, place.level) +
-		  ((uintptr_t)va & (radix_span(place.level) - 1));
 	return (struct hvo_translation){
-	    .frame = {address >> HVO_ENTRY_PAGE_SHIFT},
+	    .frame = frame_of(e, place.level, (uintptr_t)va),
 	    .prot = entry_prot(e),
 	    .block = place.level != 0,
 	};
+}
+
+/* Entries to the end of their table. */
+static uint64_t entries_left(uintptr_t va, unsigned level)
+{
+	uintptr_t span = radix_span(level + 1);
+
+	return (span - (va & (span - 1))) / radix_span(level);
+}
+
+struct hvo_run hvo_port_frames(struct hvo_port *port, void *va, uint64_t pages)
+{
+	struct radix_place place = radix_walk(port, (uintptr_t)va);
+	entry_t e = radix_load(place.entry);
+	struct hvo_run run = {frame_of(e, place.level, (uintptr_t)va), 1};
+	uint64_t left = entries_left((uintptr_t)va, 0);
+
+	if (pages > left)
+		pages = left;
+	if (place.level)
+		run.count = pages;
+	while (run.count < pages &&
+	       entry_address(radix_load(place.entry + run.count), 0) ==
+		   (run.first.nr + run.count) << HVO_ENTRY_PAGE_SHIFT)
+		run.count++;
+	return run;
 }
 
 /* ---- all pages of a range ------------------------------------------------ */
@@ -52,33 +84,13 @@ static int make_all(struct hvo_port *port, uintptr_t va, uint64_t pages,
 	return 0;
 }
 
-/* Entries to the end of their table. */
-static uint64_t entries_left(uintptr_t va, unsigned level)
-{
-	uintptr_t span = radix_span(level + 1);
-
-	return (span - (va & (span - 1))) / radix_span(level);
-}
-
-/* How the entry of page i is changed. */
-struct change {
-	struct hvo_run run;
-	enum hvo_prot prot;
-	bool keep_frame; /* run means nothing */
-};
-
-static entry_t changed(const struct change *c, entry_t old, uint64_t i,
-		       unsigned level)
-{
-	uint64_t address =
-	    c->keep_frame ? entry_address(old, level) : run_address(c->run, i);
-
-	return entry_leaf(address, c->prot, level);
-}
-
-/* Entries of the level; all of them are there. */
-static void change_all(struct hvo_port *port, uintptr_t va, uint64_t pages,
-		       unsigned level, const struct change *c)
+/*
+ * The entries of a range, all of which are there. Inlined with what each caller
+ * knows of level and run: this is what most calls of a port consist of.
+ */
+static inline __attribute__((always_inline)) void
+change_all(struct hvo_port *port, uintptr_t va, uint64_t pages, unsigned level,
+	   const struct hvo_run *run, enum hvo_prot prot)
 {
 	uint64_t step = radix_span(level) / RADIX_PAGE;
 
@@ -88,9 +100,11 @@ static void change_all(struct hvo_port *port, uintptr_t va, uint64_t pages,
 
 		for (; left && i < pages; left--, i += step, at++) {
 			struct radix_place place = {at, level};
-			entry_t e = changed(c, *at, i, level);
+			uint64_t to = run ? run_address(*run, i)
+					  : entry_address(*at, level);
 
-			radix_store(port, place, va, e);
+			radix_store(port, place, va,
+				    entry_leaf(to, prot, level));
 			va += radix_span(level);
 		}
 	}
@@ -101,13 +115,12 @@ static void change_all(struct hvo_port *port, uintptr_t va, uint64_t pages,
 int hvo_port_map(struct hvo_port *port, void *va, uint64_t pages,
 		 struct hvo_run run, enum hvo_prot prot, bool block)
 {
-	const struct change c = {run, prot, false};
 	unsigned level = block && HVO_ENTRY_BLOCK ? 1 : 0;
 	int err = make_all(port, (uintptr_t)va, pages, level);
 
 	if (err)
 		return err;
-	change_all(port, (uintptr_t)va, pages, level, &c);
+	change_all(port, (uintptr_t)va, pages, level, &run, prot);
 	entry_published();
 	return 0;
 }
@@ -116,20 +129,16 @@ int hvo_port_repoint(struct hvo_port *port, void *va, uint64_t pages,
 		     struct hvo_run run, enum hvo_prot prot,
 		     enum hvo_urgency urgency)
 {
-	const struct change c = {run, prot, false};
-
 	(void)urgency;
-	change_all(port, (uintptr_t)va, pages, 0, &c);
+	change_all(port, (uintptr_t)va, pages, 0, &run, prot);
 	return 0;
 }
 
 int hvo_port_protect(struct hvo_port *port, void *va, uint64_t pages,
 		     enum hvo_prot prot, enum hvo_urgency urgency)
 {
-	const struct change c = {.prot = prot, .keep_frame = true};
-
 	(void)urgency;
-	change_all(port, (uintptr_t)va, pages, 0, &c);
+	change_all(port, (uintptr_t)va, pages, 0, NULL, prot);
 	return 0;
 }
 

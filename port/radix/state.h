@@ -65,12 +65,29 @@ struct radix_place {
 /* The entry that decides about va: a leaf, or absent. */
 struct radix_place radix_walk(const struct hvo_port *port, uintptr_t va);
 
+#ifdef HVO_RADIX_CHECK
+void radix_check(const struct hvo_port *port, struct radix_place place,
+		 uintptr_t va, entry_t e);
+#else
+static inline void radix_check(const struct hvo_port *port,
+			       struct radix_place place, uintptr_t va,
+			       entry_t e)
+{
+	(void)port, (void)place, (void)va, (void)e;
+}
+#endif
+
 /*
  * The only store to an entry that may be live; va is the first address that
  * it translates. With HVO_RADIX_CHECK it asks for the architecture's rule.
  */
-void radix_store(const struct hvo_port *port, struct radix_place place,
-		 uintptr_t va, entry_t e);
+static inline void radix_store(const struct hvo_port *port,
+			       struct radix_place place, uintptr_t va,
+			       entry_t e)
+{
+	radix_check(port, place, va, e);
+	entry_write(place.entry, e);
+}
 
 /* The entry of this level for va; tables on the way are made. NULL: no page
  * is left to make one of. */

@@ -27,11 +27,11 @@ struct radix_place radix_walk(const struct hvo_port *port, uintptr_t va)
 	}
 }
 
-/* ---- the store ----------------------------------------------------------- */
+/* ---- the check ----------------------------------------------------------- */
 
 #ifdef HVO_RADIX_CHECK
-static void check(const struct hvo_port *port, struct radix_place place,
-		  uintptr_t va, entry_t e)
+void radix_check(const struct hvo_port *port, struct radix_place place,
+		 uintptr_t va, entry_t e)
 {
 	const struct entry_change change = {
 	    .va = va,
@@ -45,20 +45,7 @@ static void check(const struct hvo_port *port, struct radix_place place,
 	if (rule)
 		hvo_radix_broken(va, rule);
 }
-#else
-static void check(const struct hvo_port *port, struct radix_place place,
-		  uintptr_t va, entry_t e)
-{
-	(void)port, (void)place, (void)va, (void)e;
-}
 #endif
-
-void radix_store(const struct hvo_port *port, struct radix_place place,
-		 uintptr_t va, entry_t e)
-{
-	check(port, place, va, e);
-	entry_write(place.entry, e);
-}
 
 /* ---- tables -------------------------------------------------------------- */
 

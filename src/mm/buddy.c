@@ -25,7 +25,8 @@ void hvo_page_reset(struct hvo_page *page, unsigned domain)
 	atomic_store_explicit(&page->refcount, 0, memory_order_relaxed);
 	page->order = 0;
 #if HVO_PAGE_BYTES > 32
-	memset(page->owner, 0, sizeof(page->owner));
+	for (size_t i = 0; i < sizeof(page->owner) / sizeof(*page->owner); i++)
+		page->owner[i] = 0;
 #endif
 	atomic_store_explicit(&page->flags, fresh_flags(domain),
 			      memory_order_release);
@@ -94,25 +95,34 @@ void hvo_buddy_remove(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn,
 
 /* ---- blocks ----------------------------------------------------------- */
 
-/* Does a block with this mark, of this order or larger, begin at pfn? */
-static bool is_block(const struct hvo_mm *mm, const struct hvo_zone *zone,
-		     hvo_pfn_t pfn, enum hvo_page_flag mark, unsigned order)
+/* Is pfn a page of the zone that is online? */
+static bool is_ours(const struct hvo_mm *mm, const struct hvo_zone *zone,
+		    hvo_pfn_t pfn)
 {
-	const struct hvo_page *page = hvo_page_at(mm, pfn);
-
 	return hvo_sparse_online(&mm->sparse, pfn) &&
-	       hvo_sparse_domain(&mm->sparse, pfn) == zone->domain &&
-	       (hvo_page_flags(page) & mark) && page->order >= order;
+	       hvo_sparse_domain(&mm->sparse, pfn) == zone->domain;
+}
+
+/* Does a block with this mark, of this order or larger, begin at the page? */
+static bool is_block(const struct hvo_page *page, enum hvo_page_flag mark,
+		     unsigned order)
+{
+	return (hvo_page_flags(page) & mark) && page->order >= order;
 }
 
 void hvo_buddy_insert(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn,
 		      unsigned order)
 {
+	unsigned subsection = mm->sparse.subsection_order;
+
 	for (; order < mm->geometry.max_order; order++) {
 		hvo_pfn_t buddy = pfn ^ hvo_pages(order);
 
+		/* Within a subsection all pages are of one zone. */
+		if (order >= subsection && !is_ours(mm, zone, buddy))
+			break;
 		/* A larger one there would have to contain this block. */
-		if (!is_block(mm, zone, buddy, HVO_PAGE_FREE, order))
+		if (!is_block(hvo_page_at(mm, buddy), HVO_PAGE_FREE, order))
 			break;
 		hvo_buddy_remove(mm, zone, buddy, order);
 		pfn &= ~hvo_pages(order);
@@ -156,7 +166,8 @@ bool hvo_buddy_find(const struct hvo_mm *mm, const struct hvo_zone *zone,
 	for (unsigned k = 0; k <= mm->geometry.max_order; k++) {
 		hvo_pfn_t at = pfn & ~(hvo_pages(k) - 1);
 
-		if (!is_block(mm, zone, at, mark, k))
+		if (!is_ours(mm, zone, at) ||
+		    !is_block(hvo_page_at(mm, at), mark, k))
 			continue;
 		*first = at;
 		*order = hvo_page_at(mm, at)->order;

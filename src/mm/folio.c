@@ -320,6 +320,9 @@ static int change_batch(struct hvo_mm *mm, const hvo_pfn_t *pfns, size_t n,
 
 	if (!optimized)
 		return hvo_folio_own_frames(mm, pfns, n, order, done);
+	/* Only bad pages make a tail other than we wrote it. */
+	if (!hvo_any_bad(mm))
+		return optimize(mm, pfns, n, order, HVO_PREPARED, done);
 	err = optimize(mm, pfns, n, order, 0, done);
 	for (size_t i = 0; i < *done; i++)
 		hvo_record_collect(mm, pfns[i]);

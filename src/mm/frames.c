@@ -144,18 +144,19 @@ static enum hvo_owner owner_of(uint64_t flags)
 }
 
 /*
- * Free the pages from pfn on, before end, that are alike: of one zone and
- * origin, and not bad. Lock held. Returns where they end.
+ * Free the pages from pfn on, before end, that are alike: of one subsection,
+ * which is of one zone, of one origin, and not bad. Lock held. Returns where
+ * they end.
  */
 static hvo_pfn_t free_alike(struct hvo_mm *mm, struct hvo_zone *zone,
 			    hvo_pfn_t pfn, hvo_pfn_t end)
 {
+	hvo_pfn_t last = pfn | (hvo_pages(mm->sparse.subsection_order) - 1);
 	uint64_t flags = hvo_page_flags(hvo_page_at(mm, pfn));
 	hvo_pfn_t at = pfn;
 
-	while (at < end && hvo_sparse_present(&mm->sparse, at) &&
-	       hvo_sparse_domain(&mm->sparse, at) == zone->domain &&
-	       hvo_page_flags(hvo_page_at(mm, at)) == flags)
+	end = hvo_least(end, last + 1);
+	while (at < end && hvo_page_flags(hvo_page_at(mm, at)) == flags)
 		hvo_page_reset(hvo_page_at(mm, at++), zone->domain);
 	hvo_buddy_insert_range(mm, zone, pfn, at);
 	hvo_account(zone, owner_of(flags), HVO_OWNER_FREE, at - pfn);

@@ -212,10 +212,11 @@ static inline void hvo_account(struct hvo_zone *zone, enum hvo_owner from,
 static inline unsigned hvo_block_order(const struct hvo_mm *mm, hvo_pfn_t pfn,
 				       hvo_pfn_t end)
 {
-	unsigned order = mm->geometry.max_order;
+	unsigned order = 0;
 
-	while (pfn & (hvo_pages(order) - 1) || hvo_pages(order) > end - pfn)
-		order--;
+	while (order < mm->geometry.max_order && !(pfn & hvo_pages(order)) &&
+	       hvo_pages(order + 1) <= end - pfn)
+		order++;
 	return order;
 }
 
@@ -369,6 +370,14 @@ void hvo_online(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count);
 
 /* Is a range, not empty, present and of one zone? 0 or why not. */
 int hvo_range_of_zone(const struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count);
+
+/* ---- zone.c ------------------------------------------------------------- */
+
+/*
+ * Are there bad pages that are not retired? They may be a folio's, marked in
+ * its tails. Of a folio that the caller owns it cannot miss one. O(zones).
+ */
+bool hvo_any_bad(struct hvo_mm *mm);
 
 /* ---- contig.c --------------------------------------------------------- */
 

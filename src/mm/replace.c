@@ -80,7 +80,7 @@ static int move(struct hvo_mm *mm, void *va, struct hvo_run from,
 	if (err)
 		return err;
 	hvo_port_flush(port, va, 1);
-	hvo_port_copy(port, to, from);
+	hvo_port_copy(port, to, from, 0);
 	err = hvo_port_repoint(port, va, 1, to, HVO_PROT_READ, HVO_MAY_FAIL);
 	hvo_port_flush(port, va, 1);
 	hvo_port_protect(port, va, 1, HVO_PROT_WRITE, HVO_MUST);

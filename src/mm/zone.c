@@ -66,6 +66,29 @@ int hvo_zone_stats(struct hvo_mm *mm, unsigned node, enum hvo_zone_type type,
 	return 0;
 }
 
+/*
+ * Pages become bad before they are retired, under the lock where nobody owns
+ * them; of two numbers read while others change them the difference is at
+ * worst too large.
+ */
+static bool has_bad(struct hvo_mm *mm, struct hvo_zone *zone)
+{
+	hvo_mm_lock(mm, &zone->lock);
+	uint64_t retired = hvo_read(&zone->owner[HVO_OWNER_POISON]);
+	uint64_t bad = hvo_read(&zone->poisoned);
+	hvo_mm_unlock(&zone->lock);
+	return bad != retired;
+}
+
+bool hvo_any_bad(struct hvo_mm *mm)
+{
+	bool any = false;
+
+	for (unsigned d = 0; d < mm->domains && !any; d++)
+		any = has_bad(mm, &mm->zones[d]);
+	return any;
+}
+
 int hvo_zone_set_watermarks(struct hvo_mm *mm, unsigned node,
 			    enum hvo_zone_type type, uint64_t min, uint64_t low,
 			    uint64_t high)

@@ -39,6 +39,7 @@ int hvo_batches(struct hvo_batch *batch, int err, const hvo_pfn_t *pfns,
 		batch->pfns = pfns + at;
 		batch->count = 0;
 		batch->made = false;
+		batch->hosted = 0;
 		while (at + batch->count < n && !planned) {
 			planned = batch->plan(batch, pfns[at + batch->count]);
 			batch->count += !planned;

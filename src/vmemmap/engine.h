@@ -137,12 +137,21 @@ void hvo_settle(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count,
 /* End a claim: the range is what it was. */
 void hvo_release(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count);
 
+/* Is this page of a range with a host not the first of that folio? */
+bool hvo_page_beyond_first(const struct hvo_vmemmap *map, unsigned host,
+			   uint64_t page);
+
 /*
  * Is this page of a full range backed by the described memory itself? The
  * first page of the hosting folio is not: its head's frame never moved.
  */
-bool hvo_page_hosted(const struct hvo_vmemmap *map, uint16_t unit,
-		     uint64_t page);
+static inline bool hvo_page_hosted(const struct hvo_vmemmap *map, uint16_t unit,
+				   uint64_t page)
+{
+	unsigned host = unit & UNIT_OPTIMIZED ? 0 : unit & UNIT_ORDER;
+
+	return host && hvo_page_beyond_first(map, host, page);
+}
 
 /* ---- map.c: steps ------------------------------------------------------ */
 
@@ -231,6 +240,10 @@ int hvo_tails_get(struct hvo_vmemmap *map, struct hvo_work *work,
 		  unsigned domain, unsigned order, uint64_t users,
 		  struct hvo_run *run, bool *made);
 
+/* More users of tails that have some. */
+void hvo_tails_share(struct hvo_vmemmap *map, unsigned domain, unsigned order,
+		     uint64_t users);
+
 /*
  * Some users less. With drop, tails without users are freed: a transition
  * that made them and failed leaves none behind.
@@ -268,6 +281,8 @@ struct hvo_batch {
 	unsigned domain;      /* of all, once count > 0 */
 	struct hvo_run tails; /* led to (restore: from), once count > 0 */
 	bool made;            /* this batch made them */
+	uint64_t hosted;      /* optimize: of the pages planned to be led away,
+			       * those that the described memory hosts */
 	/*
 	 * Claim the folio at pfn and get all that it needs; change no
 	 * translation. Returns 0, an error with nothing changed, or

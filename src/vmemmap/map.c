@@ -212,35 +212,56 @@ static int unit_refuses(uint16_t unit, uint16_t state)
 	return state ? -HVO_ESTATE : -HVO_EEXIST;
 }
 
-static int units_refuse(const struct hvo_vmemmap *map, uint64_t first,
-			uint64_t end, uint16_t state)
+/* The units of a range. */
+struct units {
+	_Atomic uint16_t *first, *end;
+};
+
+static struct units units_of(const struct hvo_vmemmap *map, hvo_pfn_t pfn,
+			     uint64_t count)
 {
-	uint16_t domain = atomic_load(&map->unit[first]) & UNIT_DOMAIN;
+	_Atomic uint16_t *first = &map->unit[hvo_pfn_unit(map, pfn)];
 
-	for (uint64_t i = first; i < end; i++) {
-		uint16_t unit = atomic_load(&map->unit[i]);
-		int err = unit_refuses(unit, state);
+	return (struct units){first,
+			      first + (count >> map->geometry.unit_order)};
+}
 
-		if (err)
-			return err;
-		if ((unit & UNIT_DOMAIN) != domain)
-			return -HVO_EDOMAIN;
+static uint16_t unit_at(const _Atomic uint16_t *unit)
+{
+	return atomic_load_explicit(unit, memory_order_acquire);
+}
+
+/* With the lock held, so that a unit that is not busy stays what it is. */
+static int units_refuse(struct units units, uint16_t state)
+{
+	uint16_t like = unit_at(units.first);
+	int err = unit_refuses(like, state);
+
+	for (_Atomic uint16_t *at = units.first + 1; at < units.end && !err;
+	     at++) {
+		uint16_t unit = unit_at(at);
+
+		if (unit == like)
+			continue;
+		err = unit_refuses(unit, state);
+		if (!err && (unit ^ like) & UNIT_DOMAIN)
+			err = -HVO_EDOMAIN;
 	}
-	return 0;
+	return err;
 }
 
 int hvo_claim(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count,
 	      uint16_t state, unsigned *domain)
 {
-	uint64_t first = hvo_pfn_unit(map, pfn);
-	uint64_t end = first + (count >> map->geometry.unit_order);
+	struct units units = units_of(map, pfn, count);
 
 	hvo_port_lock(map->config.port);
-	int err = units_refuse(map, first, end, state);
+	int err = units_refuse(units, state);
 	if (!err) {
-		*domain = hvo_unit_domain(atomic_load(&map->unit[first]));
-		for (uint64_t i = first; i < end; i++)
-			atomic_fetch_or(&map->unit[i], UNIT_BUSY);
+		*domain = hvo_unit_domain(unit_at(units.first));
+		for (_Atomic uint16_t *at = units.first; at < units.end; at++)
+			atomic_store_explicit(at, unit_at(at) | UNIT_BUSY,
+					      memory_order_relaxed);
 	}
 	hvo_port_unlock(map->config.port);
 	return err;
@@ -249,33 +270,25 @@ int hvo_claim(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count,
 void hvo_settle(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count,
 		uint16_t unit)
 {
-	uint64_t first = hvo_pfn_unit(map, pfn);
-	uint64_t end = first + (count >> map->geometry.unit_order);
+	struct units units = units_of(map, pfn, count);
 
-	for (uint64_t i = first; i < end; i++)
-		atomic_store_explicit(&map->unit[i], unit,
-				      memory_order_release);
+	for (_Atomic uint16_t *at = units.first; at < units.end; at++)
+		atomic_store_explicit(at, unit, memory_order_release);
 }
 
 void hvo_release(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count)
 {
-	uint64_t first = hvo_pfn_unit(map, pfn);
-	uint64_t end = first + (count >> map->geometry.unit_order);
+	struct units units = units_of(map, pfn, count);
 
-	for (uint64_t i = first; i < end; i++)
+	for (_Atomic uint16_t *at = units.first; at < units.end; at++)
 		atomic_fetch_and_explicit(
-		    &map->unit[i], (uint16_t) ~(UNIT_BUSY | UNIT_LEAVING),
+		    at, (uint16_t) ~(UNIT_BUSY | UNIT_LEAVING),
 		    memory_order_release);
 }
 
-bool hvo_page_hosted(const struct hvo_vmemmap *map, uint16_t unit,
-		     uint64_t page)
+bool hvo_page_beyond_first(const struct hvo_vmemmap *map, unsigned host,
+			   uint64_t page)
 {
-	unsigned host = unit & UNIT_ORDER;
-
-	if ((unit & UNIT_OPTIMIZED) || !host)
-		return false;
-
 	/* Folios are aligned in the pfn space, not in the window. */
 	uint64_t before = map->config.pfn_first * map->geometry.record >>
 			  map->geometry.page_shift;
@@ -309,26 +322,42 @@ static void work_reset(struct hvo_work *work, size_t used, uint64_t count)
 		work->runs[used - 1].count = count;
 }
 
+/* Pages from `page` on, before end, until one that is hosted. */
+static uint64_t owned_pages(const struct hvo_vmemmap *map, uint64_t page,
+			    uint64_t end)
+{
+	uint64_t at = page;
+
+	while (at < end && !hvo_page_hosted(map, hvo_page_unit(map, at), at))
+		at++;
+	return at - page;
+}
+
 int hvo_work_collect(struct hvo_vmemmap *map, struct hvo_work *work,
 		     uint64_t page, uint64_t n, uint64_t *hosted)
 {
 	struct hvo_port *port = map->config.port;
+	uint64_t end = page + n;
 	size_t used = work->used;
 	uint64_t count = used ? work->runs[used - 1].count : 0;
 
-	for (uint64_t i = page; i < page + n; i++) {
-		if (hvo_page_hosted(map, hvo_page_unit(map, i), i)) {
-			(*hosted)++;
+	while (page < end) {
+		uint64_t own = owned_pages(map, page, end);
+		struct hvo_run run;
+		int err;
+
+		if (!own) {
+			page++;
+			++*hosted;
 			continue;
 		}
-		hvo_frame_t frame =
-		    hvo_port_translate(port, hvo_page_address(map, i)).frame;
-		int err = hvo_work_add(work, (struct hvo_run){frame, 1}, true);
-
+		run = hvo_port_frames(port, hvo_page_address(map, page), own);
+		err = hvo_work_add(work, run, true);
 		if (err) {
 			work_reset(work, used, count);
 			return err;
 		}
+		page += run.count;
 	}
 	return 0;
 }

@@ -37,6 +37,19 @@ static bool are_prepared(struct hvo_batch *b, uint64_t page)
 			     b->order);
 }
 
+/* The first folio of a batch gets the tails, for all of them. */
+static int get_tails(struct hvo_batch *b)
+{
+	return b->count ? 0
+			: hvo_tails_get(b->map, b->work, b->domain, b->order, 1,
+					&b->tails, &b->made);
+}
+
+static void put_tails(struct hvo_batch *b)
+{
+	hvo_tails_put(b->map, b->domain, b->order, 1, b->made);
+}
+
 /* Everything that can refuse a claimed folio. Changes no translation. */
 static int plan_claimed(struct hvo_batch *b, hvo_pfn_t pfn)
 {
@@ -44,27 +57,24 @@ static int plan_claimed(struct hvo_batch *b, hvo_pfn_t pfn)
 	struct hvo_port *port = map->config.port;
 	uint64_t page = hvo_pfn_page(map, pfn);
 	uint64_t tails = hvo_batch_tails(b);
-	uint64_t hosted = 0;
-	bool made;
 	int err;
 
 	/* The page that stays would be the described memory's for good. */
 	if (hvo_page_hosted(map, hvo_page_unit(map, page), page))
 		return -HVO_ESTATE;
-	err = hvo_work_collect(map, b->work, page + 1, tails, &hosted);
+	err = hvo_work_collect(map, b->work, page + 1, tails, &b->hosted);
 	if (!err)
 		err = hvo_port_split(port, hvo_page_address(map, page),
 				     tails + 1);
 	if (!err)
-		err = hvo_tails_get(map, b->work, b->domain, b->order, 1,
-				    &b->tails, &made);
+		err = get_tails(b);
 	if (err)
 		return err;
 	if (!(b->flags & HVO_PREPARED) && !are_prepared(b, page)) {
-		hvo_tails_put(map, b->domain, b->order, 1, made);
+		if (!b->count)
+			put_tails(b);
 		return -HVO_EDIRTY;
 	}
-	b->made |= made;
 	return 0;
 }
 
@@ -82,13 +92,6 @@ static int plan(struct hvo_batch *b, hvo_pfn_t pfn)
 	return err;
 }
 
-/* Folio i keeps its frames: give back its claim and its share of tails. */
-static void abandon(struct hvo_batch *b, size_t i)
-{
-	hvo_tails_put(b->map, b->domain, b->order, 1, b->made);
-	hvo_release(b->map, b->pfns[i], UINT64_C(1) << b->order);
-}
-
 /* The tails' pages of folio i that the described memory does not host. */
 static uint64_t owned_tails(const struct hvo_batch *b, size_t i)
 {
@@ -102,20 +105,30 @@ static uint64_t owned_tails(const struct hvo_batch *b, size_t i)
 	return owned;
 }
 
-/* Folio i is optimized; returns how many frames it does not need any more. */
-static uint64_t finish(struct hvo_batch *b, size_t i)
+/* The first n folios are optimized; returns how many frames that frees. */
+static uint64_t finish(struct hvo_batch *b, size_t n)
 {
 	struct hvo_counters *c = &b->map->counters;
-	uint64_t tails = hvo_batch_tails(b);
-	uint64_t owned = owned_tails(b, i);
+	uint64_t pages = n * hvo_batch_tails(b);
+	uint64_t owned = 0;
 
-	hvo_uncount(&c->frames_hosted, tails - owned);
-	hvo_uncount(&c->frames_owned, tails);
-	hvo_count(&c->pages_optimized, tails);
-	hvo_count(&c->folios[b->order], 1);
-	hvo_settle(b->map, b->pfns[i], UINT64_C(1) << b->order,
-		   hvo_batch_unit(b, UNIT_OPTIMIZED, b->order));
+	for (size_t i = 0; i < n; i++) {
+		owned += b->hosted ? owned_tails(b, i) : hvo_batch_tails(b);
+		hvo_settle(b->map, b->pfns[i], UINT64_C(1) << b->order,
+			   hvo_batch_unit(b, UNIT_OPTIMIZED, b->order));
+	}
+	hvo_uncount(&c->frames_hosted, pages - owned);
+	hvo_uncount(&c->frames_owned, pages);
+	hvo_count(&c->pages_optimized, pages);
+	hvo_count(&c->folios[b->order], n);
 	return owned;
+}
+
+/* The folios from n on keep their frames: their claims end. */
+static void abandon(struct hvo_batch *b, size_t n)
+{
+	for (size_t i = n; i < b->count; i++)
+		hvo_release(b->map, b->pfns[i], UINT64_C(1) << b->order);
 }
 
 /* Free the first n frames that the workspace remembers. */
@@ -178,16 +191,18 @@ static size_t share_tails(struct hvo_batch *b, size_t locked, int *err)
 
 static int commit(struct hvo_batch *b, size_t *completed)
 {
-	uint64_t unneeded = 0;
 	int err = 0;
+	size_t n;
 
 	hvo_grace(b->map);
-	*completed = share_tails(b, lock_tails(b, &err), &err);
-	for (size_t i = 0; i < *completed; i++)
-		unneeded += finish(b, i);
-	free_first(b, unneeded);
-	for (size_t i = *completed; i < b->count; i++)
-		abandon(b, i);
+	n = share_tails(b, lock_tails(b, &err), &err);
+	if (n)
+		hvo_tails_share(b->map, b->domain, b->order, n - 1);
+	else
+		put_tails(b);
+	free_first(b, finish(b, n));
+	abandon(b, n);
+	*completed = n;
 	return err;
 }
 

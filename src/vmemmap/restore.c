@@ -59,7 +59,8 @@ static int plan(struct hvo_batch *b, hvo_pfn_t pfn)
 		hvo_release(map, pfn, UINT64_C(1) << b->order);
 		return err;
 	}
-	b->tails = hvo_tails_run(map, b->domain, b->order);
+	if (!b->count)
+		b->tails = hvo_tails_run(map, b->domain, b->order);
 	fill_tails(b, used);
 	return 0;
 }
@@ -104,19 +105,21 @@ static void make_writable(struct hvo_batch *b, size_t n)
 	hvo_flush_folios(b->map, b->pfns, n, b->order);
 }
 
-static void finish(struct hvo_batch *b, size_t i)
+/* The first n folios are full. */
+static void finish(struct hvo_batch *b, size_t n)
 {
 	struct hvo_counters *c = &b->map->counters;
-	uint64_t tails = hvo_batch_tails(b);
+	uint64_t pages = n * hvo_batch_tails(b);
 	bool hosted = b->flags & HVO_SELF_HOST;
 
-	hvo_count(&c->frames_owned, tails);
-	hvo_count(&c->frames_hosted, hosted ? tails : 0);
-	hvo_uncount(&c->pages_optimized, tails);
-	hvo_uncount(&c->folios[b->order], 1);
-	hvo_tails_put(b->map, b->domain, b->order, 1, false);
-	hvo_settle(b->map, b->pfns[i], UINT64_C(1) << b->order,
-		   hvo_batch_unit(b, 0, hosted ? b->order : 0));
+	hvo_count(&c->frames_owned, pages);
+	hvo_count(&c->frames_hosted, hosted ? pages : 0);
+	hvo_uncount(&c->pages_optimized, pages);
+	hvo_uncount(&c->folios[b->order], n);
+	hvo_tails_put(b->map, b->domain, b->order, n, false);
+	for (size_t i = 0; i < n; i++)
+		hvo_settle(b->map, b->pfns[i], UINT64_C(1) << b->order,
+			   hvo_batch_unit(b, 0, hosted ? b->order : 0));
 }
 
 static int commit(struct hvo_batch *b, size_t *completed)
@@ -135,8 +138,7 @@ static int commit(struct hvo_batch *b, size_t *completed)
 	hvo_flush_folios(map, b->pfns, b->count, b->order);
 	if (two_steps)
 		make_writable(b, moved);
-	for (size_t i = 0; i < moved; i++)
-		finish(b, i);
+	finish(b, moved);
 	for (size_t i = moved; i < b->count; i++)
 		hvo_release(map, b->pfns[i], UINT64_C(1) << b->order);
 	if (!(b->flags & HVO_SELF_HOST))

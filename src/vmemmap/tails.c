@@ -111,6 +111,14 @@ int hvo_tails_get(struct hvo_vmemmap *map, struct hvo_work *work,
 	return 0;
 }
 
+void hvo_tails_share(struct hvo_vmemmap *map, unsigned domain, unsigned order,
+		     uint64_t users)
+{
+	hvo_port_lock(map->config.port);
+	hvo_tails_slot(map, domain, order)->users += users;
+	hvo_port_unlock(map->config.port);
+}
+
 void hvo_tails_put(struct hvo_vmemmap *map, unsigned domain, unsigned order,
 		   uint64_t users, bool drop)
 {
@@ -135,6 +143,9 @@ void hvo_tails_put(struct hvo_vmemmap *map, unsigned domain, unsigned order,
 void hvo_tails_copy(struct hvo_vmemmap *map, struct hvo_run tails, uint64_t j,
 		    struct hvo_run dst)
 {
+	size_t record = map->geometry.record;
+	size_t period = record & (record - 1) ? 0 : record;
+
 	while (dst.count) {
 		uint64_t member = (j - 1) % tails.count;
 		uint64_t n = tails.count - member;
@@ -147,7 +158,8 @@ void hvo_tails_copy(struct hvo_vmemmap *map, struct hvo_run tails, uint64_t j,
 		hvo_port_copy(
 		    map->config.port, (struct hvo_run){dst.first, n},
 		    (struct hvo_run){hvo_frame_add(tails.first, member),
-				     tails.count - member});
+				     tails.count - member},
+		    period);
 		dst.first = hvo_frame_add(dst.first, n);
 		dst.count -= n;
 		j += n;
