@@ -10,7 +10,7 @@
 #   make fuzz     fuzz for FUZZ_SECONDS a target, keeping what is found
 #   make boot     start the reference kernel under QEMU: ARCH=x86_64 (CPUS=,
 #                 MEM=, BOOT="words of its command line")
-#   make bench-boot  and count instructions for each huge page
+#   make bench-boot  instructions for each huge page (ARCHS=, BENCH=)
 #   make size     what the engine takes in a kernel: code and stack
 #   make deb      Debian packages, in build-deb
 #   make install  build and install (PREFIX, DESTDIR)
@@ -25,6 +25,7 @@ PAGE         ?= 4K
 CPUS         ?= 1
 MEM          ?= 1G
 BOOT         ?= hugepages=64
+BENCH        ?= hugepages=1500
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -45,8 +46,7 @@ boot: setup-boot
 	@scripts/boot $(ARCH) PAGE=$(PAGE) CPUS=$(CPUS) MEM=$(MEM) -- $(BOOT)
 
 bench-boot: setup-boot
-	@scripts/boot $(ARCH) PAGE=$(PAGE) CPUS=1 MEM=4G ICOUNT=1 -- \
-		hvo.bench hugetlb_free_vmemmap=on hugepages=1500
+	@PAGE=$(PAGE) scripts/bench-boot $(ARCHS) -- $(BENCH)
 
 size: setup-boot
 	@scripts/size

@@ -4,6 +4,7 @@
  * command line asks for.
  */
 #include "arch.h"
+#include "bench.h"
 #include "break.h"
 #include "fault.h"
 #include "memory.h"

@@ -236,31 +236,3 @@ int kernel_test(struct kernel_memory *m)
 	kernel_print("1..%u\n", number);
 	return failures ? KERNEL_EXIT_FAILED : KERNEL_EXIT_OK;
 }
-
-/* ---- bench --------------------------------------------------------------- */
-
-static uint64_t timed_apply(struct kernel_memory *m, unsigned order, bool on,
-			    uint64_t *pages)
-{
-	uint64_t from;
-
-	hvo_hugetlb_set_optimize(m->pools, on);
-	from = arch_nanoseconds();
-	hvo_hugetlb_apply(m->pools, order, pages);
-	return arch_nanoseconds() - from;
-}
-
-void kernel_bench(struct kernel_memory *m)
-{
-	for (unsigned i = 0; i < m->sizes; i++) {
-		uint64_t n, restore = timed_apply(m, m->orders[i], false, &n);
-		uint64_t optimize = timed_apply(m, m->orders[i], true, &n);
-
-		if (n)
-			kernel_print("bench: order %u, %llu pages: optimize "
-				     "%llu, restore %llu ns a page\n",
-				     m->orders[i], (unsigned long long)n,
-				     (unsigned long long)(optimize / n),
-				     (unsigned long long)(restore / n));
-	}
-}
