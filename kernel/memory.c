@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory.h"
+#include "print.h"
 #include <string.h>
 #include "hvo/memblock.h"
 #include "work.h"
@@ -272,6 +273,23 @@ static void make_pools(struct kernel_memory *memory)
 			grow(memory, i);
 }
 
+/* As Linux does: what there was no room for is said, and is no failure. */
+static void tell_missing(struct kernel_memory *memory, unsigned size)
+{
+	const struct hvo_bootparam_amount *a = &memory->param.pages[size];
+	unsigned order = memory->orders[size];
+	uint64_t wanted = a->given ? a->total : 0;
+	struct hvo_hugetlb_stats stats;
+
+	require(hvo_hugetlb_stats(memory->pools, order, &stats), "the pools");
+	if (stats.total < wanted)
+		kernel_print("hvo: room for %llu of %llu huge pages of %llu "
+			     "KiB\n",
+			     (unsigned long long)stats.total,
+			     (unsigned long long)wanted,
+			     (unsigned long long)(KERNEL_PAGE << order) / 1024);
+}
+
 void kernel_memory_make(struct kernel_memory *memory,
 			struct kernel_machine *machine)
 {
@@ -283,6 +301,8 @@ void kernel_memory_make(struct kernel_memory *memory,
 	make_port(memory);
 	make_manager(memory);
 	make_pools(memory);
+	for (unsigned i = 0; i < memory->sizes; i++)
+		tell_missing(memory, i);
 }
 
 const char *kernel_memory_check(struct kernel_memory *memory)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "show.h"
 #include <string.h>
+#include "picture.h"
 #include "print.h"
 
 /* Adds the frame behind a page; a frame that was seen does not count. */
@@ -49,12 +50,46 @@ static uint64_t free_pages(struct kernel_memory *memory)
 	return stats.owner[HVO_OWNER_FREE] + stats.owner[HVO_OWNER_CACHE];
 }
 
-static void tell(struct kernel_memory *memory, const char *when)
+struct figures {
+	uint64_t walked, counted, free;
+};
+
+static struct figures look(struct kernel_memory *memory)
 {
-	kernel_print("%-12s %12llu %12llu %12llu\n", when,
-		     (unsigned long long)kernel_walked_frames(memory),
-		     (unsigned long long)kernel_counted_frames(memory),
-		     (unsigned long long)free_pages(memory));
+	return (struct figures){
+	    .walked = kernel_walked_frames(memory),
+	    .counted = kernel_counted_frames(memory),
+	    .free = free_pages(memory),
+	};
+}
+
+static void tell(const char *when, const struct figures *f)
+{
+	kernel_print(
+	    "%-12s %12llu %12llu %12llu\n", when, (unsigned long long)f->walked,
+	    (unsigned long long)f->counted, (unsigned long long)f->free);
+}
+
+/* A huge page to draw, of the smallest size that has any. */
+static bool find_page(struct kernel_memory *memory, unsigned *order,
+		      hvo_pfn_t *pfn)
+{
+	const struct hvo_geometry *g =
+	    hvo_vmemmap_geometry(hvo_mm_vmemmap(memory->mm));
+
+	for (unsigned i = 0; i < memory->sizes; i++) {
+		struct hvo_hugetlb_want want = {.order = memory->orders[i]};
+		struct hvo_page *folio;
+		size_t done;
+
+		if (!hvo_order_optimizable(g, memory->orders[i]) ||
+		    hvo_hugetlb_alloc(memory->pools, &want, 1, &folio, &done))
+			continue;
+		*order = memory->orders[i];
+		*pfn = hvo_mm_pfn(memory->mm, folio);
+		return !hvo_hugetlb_free(memory->pools, &folio, 1, NULL);
+	}
+	return false;
 }
 
 /* Every free huge page of every size that can be optimized. */
@@ -73,19 +108,33 @@ static int apply(struct kernel_memory *memory, bool optimize)
 
 int kernel_show(struct kernel_memory *memory)
 {
+	struct kernel_picture before, now;
+	struct figures f[3];
 	const char *found;
-	int err;
+	hvo_pfn_t pfn;
+	unsigned order;
+	bool any;
+	int err = apply(memory, false);
 
-	kernel_print("%-12s %12s %12s %12s\n", "frames", "by walk", "counted",
-		     "free pages");
-	err = apply(memory, false);
-	tell(memory, "before");
+	any = find_page(memory, &order, &pfn);
+	if (any)
+		kernel_picture_take(&before, memory, pfn, order);
+	f[0] = look(memory);
 	if (!err)
 		err = apply(memory, true);
-	tell(memory, "optimized");
+	if (any)
+		kernel_picture_take(&now, memory, pfn, order);
+	f[1] = look(memory);
 	if (!err)
 		err = apply(memory, false);
-	tell(memory, "restored");
+	f[2] = look(memory);
+	if (any)
+		kernel_picture_draw(&before, &now);
+	kernel_print("%-12s %12s %12s %12s\n", "frames", "by walk", "counted",
+		     "free pages");
+	tell("before", &f[0]);
+	tell("optimized", &f[1]);
+	tell("restored", &f[2]);
 	found = kernel_memory_check(memory);
 	kernel_print("check: %s\n", err     ? hvo_strerror(err)
 				    : found ? found
