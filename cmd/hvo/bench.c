@@ -27,6 +27,14 @@ static const struct bench benches[] = {
      "look-ups while the map changes under them"},
     {"build", hvo_bench_build, "hvo bench build",
      "a map that is optimized from the start"},
+    {"boot", hvo_bench_boot, "hvo bench boot",
+     "a whole machine of boot pages, optimized from the start"},
+    {"buddy", hvo_bench_buddy, "hvo bench buddy",
+     "allocating and freeing against the C library; threads"},
+    {"demote", hvo_bench_demote, "hvo bench demote",
+     "1 GiB into 512 of 2 MiB: time, and frames at the worst moment"},
+    {"dissolve", hvo_bench_dissolve, "hvo bench dissolve",
+     "huge pages given up while no memory is free"},
 };
 
 #define BENCHES (sizeof(benches) / sizeof(benches[0]))

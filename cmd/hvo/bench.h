@@ -19,6 +19,10 @@ int hvo_bench_linux(int argc, char **argv);
 int hvo_bench_lookup(int argc, char **argv);
 int hvo_bench_readers(int argc, char **argv);
 int hvo_bench_build(int argc, char **argv);
+int hvo_bench_buddy(int argc, char **argv);
+int hvo_bench_demote(int argc, char **argv);
+int hvo_bench_dissolve(int argc, char **argv);
+int hvo_bench_boot(int argc, char **argv);
 
 /* ---- options ---------------------------------------------------------- */
 

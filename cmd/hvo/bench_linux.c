@@ -13,6 +13,8 @@
  * the kernel's are at that point, with frames laid out for a pool of that size
  * (hvo_linux_config.apart_order), as the kernel's vmemmap is mapped by single
  * pages where it has been optimized before.
+ *
+ * And our own pool grows and shrinks in the same turns, on a machine.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -152,6 +154,41 @@ static int open_engine(struct linux_run *r)
 	return error ? bench_failed(&r->map, "populating", error) : 0;
 }
 
+/* ---- our own pool ----------------------------------------------------- */
+
+static int our_resize(struct linux_run *r, uint64_t pages,
+		      struct bench_series *series)
+{
+	uint64_t start = bench_now_ns();
+	int error = hvo_hugetlb_resize(r->machine.pools, ORDER, 0, pages, NULL);
+
+	bench_add(series, (double)(bench_now_ns() - start) / 1000 /
+			      (double)r->options.count);
+	return error ? bench_mm_failed(&r->machine, "our pool", error) : 0;
+}
+
+static int our_cycle(struct linux_run *r, bool on, struct bench_series *grow,
+		     struct bench_series *shrink)
+{
+	int code;
+
+	hvo_hugetlb_set_optimize(r->machine.pools, on);
+	code = our_resize(r, r->options.count, grow);
+	return code ? code : our_resize(r, 0, shrink);
+}
+
+static int open_machine(struct linux_run *r)
+{
+	const struct bench_mm_config config = {
+	    .memory = BENCH_LINUX_PAGE * (r->options.count * 33 / 32 + 64),
+	    .orders = {ORDER},
+	    .sizes = 1,
+	    .mappings = 65530 + 16 * r->options.count,
+	};
+
+	return bench_mm_open(&r->machine, &config);
+}
+
 /* ---- all of it -------------------------------------------------------- */
 
 static int denied(const char *why)
@@ -196,6 +233,8 @@ static int measure(struct linux_run *r)
 	int code = open_engine(r);
 
 	if (!code)
+		code = open_machine(r);
+	if (!code)
 		fprintf(stderr,
 			"hvo: growing vm.nr_hugepages from %lu to %lu and back"
 			", %lu times, with\n"
@@ -208,9 +247,17 @@ static int measure(struct linux_run *r)
 			code = cycle(r, true, &t->grow_on, &t->shrink_on);
 		if (!code)
 			code = engine_cycle(r);
+		if (!code)
+			code = our_cycle(r, false, &t->our_grow_off,
+					 &t->our_shrink_off);
+		if (!code)
+			code = our_cycle(r, true, &t->our_grow_on,
+					 &t->our_shrink_on);
 	}
 	if (!bench_settings_restore())
 		code = HVO_EXIT_FAILED;
+	if (r->machine.machine)
+		bench_mm_close(&r->machine);
 	lab_close(&r->map);
 	return code;
 }

@@ -66,20 +66,53 @@ static void tell_pair(struct hvo_table *t, const char *what,
 	hvo_table_cell(t, "%.2f", p->engine_first);
 }
 
-static void tell_pool(const struct linux_times *t)
+static void pool_cell(struct hvo_table *table, const struct bench_series *all)
 {
-	char grow_on[BENCH_TEXT], grow_off[BENCH_TEXT];
-	char shrink_on[BENCH_TEXT], shrink_off[BENCH_TEXT];
-	struct bench_series rest[] = {
-	    without_first(&t->grow_on), without_first(&t->grow_off),
-	    without_first(&t->shrink_on), without_first(&t->shrink_off)};
+	struct bench_series rest = without_first(all);
+	char text[BENCH_TEXT];
 
-	printf("\nThe kernel's pool, us a page: growing %s with, %s without "
-	       "optimization;\nshrinking %s, %s.\n",
-	       bench_text(&rest[0], 2, grow_on),
-	       bench_text(&rest[1], 2, grow_off),
-	       bench_text(&rest[2], 2, shrink_on),
-	       bench_text(&rest[3], 2, shrink_off));
+	hvo_table_cell(table, "%s", bench_text(&rest, 2, text));
+}
+
+/* The pools' sizes: the kernel's, and ours. */
+static void tell_pools(const struct linux_times *t)
+{
+	static const struct hvo_column columns[] = {
+	    {"POOL", HVO_LEFT},         {"GROW", HVO_RIGHT},
+	    {"SHRINK", HVO_RIGHT},      {"GROW, HVO", HVO_RIGHT},
+	    {"SHRINK, HVO", HVO_RIGHT},
+	};
+	struct hvo_table *table =
+	    hvo_table_new(columns, sizeof(columns) / sizeof(columns[0]), true);
+
+	printf("\nPools as a whole, microseconds a page:\n");
+	hvo_table_line(table);
+	hvo_table_cell(table, "kernel");
+	pool_cell(table, &t->grow_off);
+	pool_cell(table, &t->shrink_off);
+	pool_cell(table, &t->grow_on);
+	pool_cell(table, &t->shrink_on);
+	hvo_table_line(table);
+	hvo_table_cell(table, "ours");
+	pool_cell(table, &t->our_grow_off);
+	pool_cell(table, &t->our_shrink_off);
+	pool_cell(table, &t->our_grow_on);
+	pool_cell(table, &t->our_shrink_on);
+	hvo_table_print(table);
+}
+
+static void json_pool(struct json_object *o, const char *key,
+		      const struct bench_series *grow,
+		      const struct bench_series *shrink,
+		      const struct bench_series *grow_on,
+		      const struct bench_series *shrink_on)
+{
+	struct json_object *pool = hvo_json_object(o, key);
+
+	bench_json(pool, "grow", grow);
+	bench_json(pool, "shrink", shrink);
+	bench_json(pool, "grow_hvo", grow_on);
+	bench_json(pool, "shrink_hvo", shrink_on);
 }
 
 static void tell_all(const struct linux_run *r, const struct pair *optimize,
@@ -110,7 +143,7 @@ static void tell_all(const struct linux_run *r, const struct pair *optimize,
 	hvo_table_cell(t, "%.4f",
 		       (double)r->engine_saved / (double)r->kernel_saved);
 	hvo_table_print(t);
-	tell_pool(&r->times);
+	tell_pools(&r->times);
 }
 
 static void json_pair(struct json_object *o, const struct pair *p)
@@ -125,6 +158,7 @@ static void json_pair(struct json_object *o, const struct pair *p)
 static int tell_json(const struct linux_run *r, const struct pair *optimize,
 		     const struct pair *restore)
 {
+	const struct linux_times *t = &r->times;
 	struct json_object *o = bench_json_new("linux");
 	struct json_object *saved;
 
@@ -135,6 +169,10 @@ static int tell_json(const struct linux_run *r, const struct pair *optimize,
 	saved = hvo_json_object(o, "saved");
 	hvo_json_int(saved, "kernel", r->kernel_saved);
 	hvo_json_int(saved, "engine", r->engine_saved);
+	json_pool(o, "kernel_pool_us", &t->grow_off, &t->shrink_off,
+		  &t->grow_on, &t->shrink_on);
+	json_pool(o, "our_pool_us", &t->our_grow_off, &t->our_shrink_off,
+		  &t->our_grow_on, &t->our_shrink_on);
 	return hvo_json_print(o);
 }
 

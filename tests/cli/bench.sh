@@ -10,7 +10,8 @@ limit=/proc/sys/vm/max_map_count
 pool=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 switch=/proc/sys/vm/hugetlb_optimize_vmemmap
 
-names='generations linux lookup readers build'
+repeated='generations linux lookup readers build boot buddy demote'
+names="$repeated dissolve"
 
 # ---- the front ---------------------------------------------------------
 
@@ -33,13 +34,15 @@ for name in $names; do
 	check "$name says where help is" err "^Try 'hvo bench $name --help'\.$"
 	run bench "$name" 1G
 	check "$name refuses operands" refused 2 "'1G' is one word too many"
+done
+for name in $repeated; do
 	run bench "$name" --rounds 0
 	check "$name refuses no rounds" refused 2 "'0' is out of range"
 	run bench "$name" --rounds 513
 	check "$name refuses too many rounds" refused 2 'out of range'
 done
 
-for name in generations lookup readers build; do
+for name in generations lookup readers build boot; do
 	run bench "$name" --memory lots
 	check "$name refuses what is no size" refused 2 "'lots' is not a size"
 	run bench "$name" --memory 3M
@@ -59,6 +62,12 @@ run bench linux --count 0
 check 'linux refuses no pages' refused 2 'out of range'
 run bench linux --rounds 1
 check 'linux refuses a single round' refused 2 'at least 2'
+run bench dissolve --count 0
+check 'dissolve refuses no pages' refused 2 'out of range'
+run bench boot --memory 1G
+check 'boot refuses a machine of one page' refused 2 'at least two'
+run bench buddy --threads 2000
+check 'buddy refuses too many threads' refused 2 'out of range'
 run bench readers --threads 0
 check 'readers refuses no threads' refused 2 'out of range'
 run bench lookup --threads 2
@@ -186,6 +195,47 @@ else
 	skip 'interrupted, it puts the limit back' "$limit is not ours"
 fi
 
+# ---- the memory manager --------------------------------------------------
+
+run bench demote --rounds 2 --json
+check 'demote ends with 0' code 0
+check '511 frames, by both counts' json \
+	'.frames == 511 and .frames_measured == 511'
+check 'and no more at its worst moment, but a constant' json \
+	'.frames_peak >= 511 and .frames_peak <= 511 + 16'
+check 'refused, it changes nothing' json '.refused_clean'
+run bench demote --rounds 1
+check 'for people too' out '^in the end +511 frames taken'
+
+run bench dissolve --count 200 --json
+check 'dissolve ends with 0' code 0
+check 'with no memory free' json '.free_before == 0 and .pages == 200'
+check 'not one can be dissolved with free pages' json '.restored == 0'
+check 'and every one by hosting' json '.hosted == 200'
+check 'which takes 7 of 512 base pages' json \
+	'.host_pages == 200 * 7 and .base_pages == 200 * 505'
+run bench dissolve --count 3
+check 'for people too' out '^hosting their own +3 of 3 dissolved'
+
+run bench boot --rounds 1 --json
+check 'boot ends with 0' code 0
+check 'it is 1 TiB, all but one huge page' json \
+	'.memory == 1099511627776 and .pages == 1023'
+check 'in 32 MiB of its memory' json '.measured <= 33554432'
+check 'a page of descriptors is left of each' json \
+	'.saved == 1023 * 4095 * 4096'
+run bench boot --memory 64G --page-size 2M --rounds 1
+check 'for people too' out '^A machine of 64 GiB, 32699 boot pages of 2 MiB'
+
+run bench buddy --rounds 1 --threads 3 --json
+check 'buddy ends with 0' code 0
+check 'it did all orders' json '[.orders[].order] == [0,1,3,6,9,12,15,18]'
+check 'on both sides' json '.orders | all(.alloc_ns.median > 0 and
+	.free_ns.median > 0 and .library_alloc_ns.median > 0)'
+check 'and from 1 to 3 threads' json '[.threads[].threads] == [1,2,3]'
+run bench buddy --rounds 1 --threads 1
+check 'for people too' out '^ORDER +SIZE +FOLIOS'
+
 # ---- linux -------------------------------------------------------------
 
 # Without root. The program itself may be out of another user's reach.
@@ -214,6 +264,9 @@ if [ -w $pool ] && [ -w $switch ]; then
 		'.saved.kernel == 16 * 7 * 4096'
 	check 'so does the engine, the shared ones aside' json \
 		'.saved.engine == (16 * 7 - 7) * 4096'
+	check 'our own pool grew in the same turns' json \
+		'.our_pool_us | .grow.repetitions == 3 and
+		.shrink_hvo.median > 0'
 	check 'the first round is told apart' json \
 		'.optimize_us.kernel.repetitions == 2 and
 		.optimize_us.engine.repetitions == 2 and
