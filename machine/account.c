@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the account of which pages are backed, and the failures to order.
+ * Owns the account of which pages are backed.
  *
  * A page's bit is set after the host has backed it and cleared before the
  * host has it back. Both are under the lock, the system calls are not: the
@@ -42,64 +42,12 @@ static void enter(struct hvo_machine_account *a, struct hvo_run run,
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* ---- failures to order ------------------------------------------------- */
-
-void hvo_machine_fail(struct hvo_machine *machine, uint64_t nth, bool sticky)
-{
-	struct hvo_machine_account *a = &machine->account;
-
-	a->calls = 0;
-	a->failed = 0;
-	a->nth = nth;
-	a->sticky = sticky;
-	a->one_in = 0;
-	hvo_machine_faults_off(machine);
-}
-
-void hvo_machine_fail_mappings(struct hvo_machine *machine, uint64_t nth,
-			       bool sticky)
-{
-	hvo_machine_fail(machine, 0, false);
-	hvo_machine_faults_on(machine, nth, sticky, 0);
-}
-
-void hvo_machine_fail_often(struct hvo_machine *machine, uint64_t one_in)
-{
-	hvo_machine_fail(machine, 0, false);
-	machine->account.one_in = one_in;
-	hvo_machine_faults_on(machine, 0, false, one_in);
-}
-
-uint64_t hvo_machine_failed(const struct hvo_machine *machine)
-{
-	return machine->account.failed + hvo_machine_faults(machine);
-}
-
-uint64_t hvo_machine_spread(uint64_t n)
-{
-	n *= UINT64_C(0x9e3779b97f4a7c15);
-	n = (n ^ n >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	return n ^ n >> 32;
-}
-
-static bool fails(struct hvo_machine_account *a)
-{
-	uint64_t call = atomic_fetch_add(&a->calls, 1) + 1;
-	bool now = a->nth && (a->sticky ? call >= a->nth : call == a->nth);
-
-	if (a->one_in)
-		now = hvo_machine_spread(call) % a->one_in == 0;
-	if (now)
-		atomic_fetch_add(&a->failed, 1);
-	return now;
-}
-
 /* ---- backing ------------------------------------------------------------ */
 
 int hvo_machine_commit(void *ctx, struct hvo_run run)
 {
 	struct hvo_machine *machine = ctx;
-	int err = fails(&machine->account)
+	int err = hvo_machine_due(&machine->backing)
 		      ? -HVO_ENOMEM
 		      : hvo_linux_commit(machine->port, run);
 

@@ -1,116 +1,61 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stands between the library and the Linux port (the linker's --wrap): a call
- * that may fail does, with -HVO_EMAPPINGS and nothing changed, when that was
- * ordered. Since calls do not say whose they are, it is one machine's at a
- * time.
+ * Failures to order: of requests to back pages, and of changes to mappings,
+ * which the port asks about (hvo_linux_ask()).
  */
-#include "hvo/error.h"
-#include "hvo/port.h"
 #include "private.h"
 
-static struct {
-	const struct hvo_machine
-	    *_Atomic machine; /* that ordered it, or NULL */
-	_Atomic uint64_t calls;
-	_Atomic uint64_t failed;
-	uint64_t nth; /* written before machine is, like the rest */
-	bool sticky;
-	uint64_t one_in;
-} faults;
-
-void hvo_machine_faults_off(struct hvo_machine *machine)
+static void order(struct hvo_machine_faults *f, uint64_t nth, bool sticky,
+		  uint64_t one_in)
 {
-	if (faults.machine != machine)
-		return;
-	faults.machine = NULL;
-	faults.failed = 0;
+	f->calls = 0;
+	f->failed = 0;
+	f->nth = nth;
+	f->sticky = sticky;
+	f->one_in = one_in;
 }
 
-void hvo_machine_faults_on(struct hvo_machine *machine, uint64_t nth,
-			   bool sticky, uint64_t one_in)
+/* Spread over all numbers, so that which calls fail shows no pattern. */
+static uint64_t spread(uint64_t n)
 {
-	faults.machine = NULL;
-	faults.calls = 0;
-	faults.failed = 0;
-	faults.nth = nth;
-	faults.sticky = sticky;
-	faults.one_in = one_in;
-	faults.machine = machine;
+	n *= UINT64_C(0x9e3779b97f4a7c15);
+	n = (n ^ n >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	return n ^ n >> 32;
 }
 
-uint64_t hvo_machine_faults(const struct hvo_machine *machine)
+bool hvo_machine_due(void *faults)
 {
-	return faults.machine == machine ? faults.failed : 0;
-}
+	struct hvo_machine_faults *f = faults;
+	uint64_t call = atomic_fetch_add(&f->calls, 1) + 1;
+	bool now = f->nth && (f->sticky ? call >= f->nth : call == f->nth);
 
-static bool due(void)
-{
-	uint64_t call;
-	bool now;
-
-	if (!faults.machine)
-		return false;
-	call = atomic_fetch_add(&faults.calls, 1) + 1;
-	now = faults.nth &&
-	      (faults.sticky ? call >= faults.nth : call == faults.nth);
-	if (faults.one_in)
-		now = hvo_machine_spread(call) % faults.one_in == 0;
+	if (f->one_in)
+		now = spread(call) % f->one_in == 0;
 	if (now)
-		atomic_fetch_add(&faults.failed, 1);
+		atomic_fetch_add(&f->failed, 1);
 	return now;
 }
 
-/* ---- the port's calls ----------------------------------------------- */
-
-int __real_hvo_port_map(struct hvo_port *port, void *va, uint64_t pages,
-			struct hvo_run run, enum hvo_prot prot, bool block);
-int __wrap_hvo_port_map(struct hvo_port *port, void *va, uint64_t pages,
-			struct hvo_run run, enum hvo_prot prot, bool block);
-int __real_hvo_port_repoint(struct hvo_port *port, void *va, uint64_t pages,
-			    struct hvo_run run, enum hvo_prot prot,
-			    enum hvo_urgency urgency);
-int __wrap_hvo_port_repoint(struct hvo_port *port, void *va, uint64_t pages,
-			    struct hvo_run run, enum hvo_prot prot,
-			    enum hvo_urgency urgency);
-int __real_hvo_port_protect(struct hvo_port *port, void *va, uint64_t pages,
-			    enum hvo_prot prot, enum hvo_urgency urgency);
-int __wrap_hvo_port_protect(struct hvo_port *port, void *va, uint64_t pages,
-			    enum hvo_prot prot, enum hvo_urgency urgency);
-int __real_hvo_port_unmap(struct hvo_port *port, void *va, uint64_t pages,
-			  enum hvo_urgency urgency);
-int __wrap_hvo_port_unmap(struct hvo_port *port, void *va, uint64_t pages,
-			  enum hvo_urgency urgency);
-
-int __wrap_hvo_port_map(struct hvo_port *port, void *va, uint64_t pages,
-			struct hvo_run run, enum hvo_prot prot, bool block)
+void hvo_machine_fail(struct hvo_machine *machine, uint64_t nth, bool sticky)
 {
-	if (due())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_map(port, va, pages, run, prot, block);
+	order(&machine->backing, nth, sticky, 0);
+	order(&machine->mappings, 0, false, 0);
 }
 
-int __wrap_hvo_port_repoint(struct hvo_port *port, void *va, uint64_t pages,
-			    struct hvo_run run, enum hvo_prot prot,
-			    enum hvo_urgency urgency)
+void hvo_machine_fail_mappings(struct hvo_machine *machine, uint64_t nth,
+			       bool sticky)
 {
-	if (urgency == HVO_MAY_FAIL && due())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_repoint(port, va, pages, run, prot, urgency);
+	order(&machine->backing, 0, false, 0);
+	order(&machine->mappings, nth, sticky, 0);
 }
 
-int __wrap_hvo_port_protect(struct hvo_port *port, void *va, uint64_t pages,
-			    enum hvo_prot prot, enum hvo_urgency urgency)
+void hvo_machine_fail_often(struct hvo_machine *machine, uint64_t one_in)
 {
-	if (urgency == HVO_MAY_FAIL && due())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_protect(port, va, pages, prot, urgency);
+	order(&machine->backing, 0, false, one_in);
+	order(&machine->mappings, 0, false, one_in);
 }
 
-int __wrap_hvo_port_unmap(struct hvo_port *port, void *va, uint64_t pages,
-			  enum hvo_urgency urgency)
+uint64_t hvo_machine_failed(const struct hvo_machine *machine)
 {
-	if (urgency == HVO_MAY_FAIL && due())
-		return -HVO_EMAPPINGS;
-	return __real_hvo_port_unmap(port, va, pages, urgency);
+	return machine->backing.failed + machine->mappings.failed;
 }

@@ -107,7 +107,7 @@ void hvo_machine_fail(struct hvo_machine *machine, uint64_t nth, bool sticky);
 
 /*
  * The same for calls of the port that change mappings, and may fail: as if
- * there were no room for more (-HVO_EMAPPINGS). Of one machine at a time.
+ * there were no room for more (-HVO_EMAPPINGS).
  */
 void hvo_machine_fail_mappings(struct hvo_machine *machine, uint64_t nth,
 			       bool sticky);

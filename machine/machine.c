@@ -169,6 +169,7 @@ static int open_port(struct hvo_machine *m, const struct message *message)
 	m->port = hvo_linux_open(&config, message->text, message->size);
 	if (!m->port)
 		return -HVO_ENOMEM;
+	hvo_linux_ask(m->port, hvo_machine_due, &m->mappings);
 	m->config.port = hvo_linux_port(m->port);
 	m->config.base = hvo_linux_base(m->port);
 	m->config.described = hvo_linux_described(m->port);
@@ -321,7 +322,6 @@ int hvo_machine_close(struct hvo_machine *machine)
 		return 0;
 	if (machine->mm)
 		err = give_up(machine);
-	hvo_machine_faults_off(machine);
 	if (machine->account.bits)
 		hvo_machine_account_fini(machine);
 	if (machine->port)

@@ -14,11 +14,15 @@
  */
 struct hvo_machine_account {
 	pthread_mutex_t lock;
-	unsigned char *bits;     /* (l) one for each described frame */
-	uint64_t pages;          /* (l) set */
-	bool wrong;              /* (l) backed twice, or not when given back */
-	uint64_t wrong_page;     /* (l) the first such frame */
-	_Atomic uint64_t calls;  /* (a) to back pages */
+	unsigned char *bits; /* (l) one for each described frame */
+	uint64_t pages;      /* (l) set */
+	bool wrong;          /* (l) backed twice, or not when given back */
+	uint64_t wrong_page; /* (l) the first such frame */
+};
+
+/* Which of some calls fail to order. */
+struct hvo_machine_faults {
+	_Atomic uint64_t calls;  /* (a) so far */
 	_Atomic uint64_t failed; /* (a) of these, to order */
 	uint64_t nth;            /* (q) the one to fail */
 	bool sticky;             /* (q) and all behind it */
@@ -35,19 +39,15 @@ struct hvo_machine {
 	uint64_t frame_end;
 	unsigned bound; /* host nodes in use */
 	struct hvo_machine_account account;
+	struct hvo_machine_faults backing, mappings;
 };
 
 /* Returns 0 or -HVO_ENOMEM; frames are those that can be described. */
 int hvo_machine_account_init(struct hvo_machine *machine, uint64_t frames);
 void hvo_machine_account_fini(struct hvo_machine *machine);
 
-/* faults.c: order one in so many of the port's calls to fail, or the nth. */
-void hvo_machine_faults_on(struct hvo_machine *machine, uint64_t nth,
-			   bool sticky, uint64_t one_in);
-void hvo_machine_faults_off(struct hvo_machine *machine);
-uint64_t hvo_machine_faults(const struct hvo_machine *machine);
-/* Spread over all numbers, so that which calls fail shows no pattern. */
-uint64_t hvo_machine_spread(uint64_t n);
+/* Is this call one that fails? faults is a struct hvo_machine_faults. */
+bool hvo_machine_due(void *faults);
 
 /* What hvo_mm_backing wants; ctx is the machine. */
 int hvo_machine_commit(void *ctx, struct hvo_run run);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "hvo_linux.h"
-#include "port_faults.h"
 
 struct engine_port {
 	struct hvo_linux *linux_port;
@@ -40,8 +39,10 @@ static struct {
 	bool sticky;
 } failures;
 
-bool port_fault_due(void)
+static bool is_due(void *ctx)
 {
+	(void)ctx;
+
 	uint64_t call = atomic_fetch_add(&failures.calls, 1) + 1;
 	bool now = failures.nth && (failures.sticky ? call >= failures.nth
 						    : call == failures.nth);
@@ -68,17 +69,7 @@ uint64_t engine_failed(struct engine *e)
 
 bool engine_alloc_fails(void)
 {
-	return port_fault_due();
-}
-
-int __real_hvo_port_split(struct hvo_port *port, void *va, uint64_t pages);
-int __wrap_hvo_port_split(struct hvo_port *port, void *va, uint64_t pages);
-
-int __wrap_hvo_port_split(struct hvo_port *port, void *va, uint64_t pages)
-{
-	if (port_fault_due())
-		return -HVO_ENOMEM;
-	return __real_hvo_port_split(port, va, pages);
+	return is_due(NULL);
 }
 
 /*
@@ -121,6 +112,7 @@ void engine_port_open(struct engine *e, const struct engine_config *config)
 		fprintf(stderr, "harness: %s\n", message);
 		abort();
 	}
+	hvo_linux_ask(e->port->linux_port, is_due, NULL);
 	e->config.port = hvo_linux_port(e->port->linux_port);
 	e->config.base = hvo_linux_base(e->port->linux_port);
 	e->config.described = hvo_linux_described(e->port->linux_port);

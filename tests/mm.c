@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The harness of the memory manager's tests. */
 #include "mm.h"
-#include "port_faults.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -54,8 +53,10 @@ uint64_t machine_failed(void)
 	return failures.failed;
 }
 
-bool port_fault_due(void)
+static bool is_due(void *ctx)
 {
+	(void)ctx;
+
 	uint64_t call = atomic_fetch_add(&failures.calls, 1) + 1;
 	bool now = failures.nth && (failures.sticky ? call >= failures.nth
 						    : call == failures.nth);
@@ -90,7 +91,7 @@ static void flip(struct hvo_run run, bool value)
 
 static int commit(void *ctx, struct hvo_run run)
 {
-	int err = port_fault_due() ? -HVO_ENOMEM : hvo_linux_commit(ctx, run);
+	int err = is_due(NULL) ? -HVO_ENOMEM : hvo_linux_commit(ctx, run);
 
 	if (!err)
 		flip(run, true);
@@ -147,6 +148,7 @@ static void open_port(struct machine *m)
 	m->port = hvo_linux_open(&config, message, sizeof(message));
 	if (!m->port)
 		stop(message);
+	hvo_linux_ask(m->port, is_due, NULL);
 	m->config.port = hvo_linux_port(m->port);
 	m->config.base = hvo_linux_base(m->port);
 	m->config.described = hvo_linux_described(m->port);

@@ -89,6 +89,15 @@ hvo_frame_t hvo_linux_described(const struct hvo_linux *linux_port);
 /* Frames are numbered below this (hvo_check_options.frame_end). */
 uint64_t hvo_linux_frame_end(const struct hvo_linux *linux_port);
 
+/*
+ * For tests of what is above the port: ask `refuse` at each call that changes
+ * mappings and may fail, on the calling thread; where it says true the call
+ * fails, with nothing changed, -HVO_EMAPPINGS (splitting: -HVO_ENOMEM). NULL
+ * asks nobody. Nothing else may be under way.
+ */
+void hvo_linux_ask(struct hvo_linux *linux_port, bool (*refuse)(void *ctx),
+		   void *ctx);
+
 /* Bytes of the memfd in use, as the operating system has it (st_blocks). */
 uint64_t hvo_linux_measured(const struct hvo_linux *linux_port);
 /* Frames the port has handed out and not got back, times the page size. */

@@ -241,11 +241,19 @@ static int permit_all(struct hvo_port *port, const struct hvo_linux_change *c,
 	return error;
 }
 
+static bool refused(const struct hvo_port *port, enum hvo_urgency urgency)
+{
+	return urgency == HVO_MAY_FAIL && port->refuse &&
+	       port->refuse(port->refuse_ctx);
+}
+
 static int apply(struct hvo_port *port, struct hvo_linux_change *change,
 		 enum hvo_urgency urgency)
 {
 	bool keeps_frames = !change->run.count && change->prot != HVO_PROT_NONE;
-	int error = hvo_linux_budget_reserve(port, change, urgency);
+	int error = refused(port, urgency)
+			? -HVO_EMAPPINGS
+			: hvo_linux_budget_reserve(port, change, urgency);
 
 	if (error)
 		return error;
@@ -341,10 +349,9 @@ struct hvo_run hvo_port_frames(struct hvo_port *port, void *va, uint64_t pages)
 int hvo_port_split(struct hvo_port *port, void *va, uint64_t pages)
 {
 	/* The port has no blocks: there is never one to split. */
-	(void)port;
 	(void)va;
 	(void)pages;
-	return 0;
+	return refused(port, HVO_MAY_FAIL) ? -HVO_ENOMEM : 0;
 }
 
 int hvo_port_collapse(struct hvo_port *port, void *va)

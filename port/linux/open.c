@@ -399,6 +399,13 @@ struct hvo_port *hvo_linux_port(struct hvo_linux *linux_port)
 	return &linux_port->port;
 }
 
+void hvo_linux_ask(struct hvo_linux *linux_port, bool (*refuse)(void *ctx),
+		   void *ctx)
+{
+	linux_port->port.refuse_ctx = ctx;
+	linux_port->port.refuse = refuse;
+}
+
 uintptr_t hvo_linux_base(const struct hvo_linux *linux_port)
 {
 	return linux_port->base;

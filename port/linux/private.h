@@ -49,6 +49,9 @@ struct hvo_port {
 	_Atomic uint64_t *table;       /* r; one entry a vmemmap page */
 	struct hvo_linux_budget budget;
 	pthread_mutex_t lock; /* hvo_port_lock(); guards nothing in here */
+	/* hvo_linux_ask(); written only while nothing else is under way */
+	bool (*refuse)(void *ctx);
+	void *refuse_ctx;
 };
 
 /* In which order home frames lie (hvo_linux.h); constant from open on. */
