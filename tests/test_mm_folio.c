@@ -355,6 +355,44 @@ static void restore_and_optimize(void **state)
 
 /* ---- freeing with no memory left -------------------------------------- */
 
+/* Frames of a folio's descriptors, one after the other. */
+static uint64_t pieces(struct machine *m, const struct hvo_page *folio)
+{
+	uint64_t size = UINT64_C(1) << m->config.page_shift;
+	uint64_t pages = (sizeof(struct hvo_page) << folio->order) / size;
+	unsigned char *va = (unsigned char *)folio;
+	uint64_t n = 0;
+
+	for (uint64_t left = pages; left; n++) {
+		struct hvo_run run = hvo_port_frames(m->config.port, va, left);
+
+		va += run.count * size;
+		left -= run.count;
+	}
+	return n;
+}
+
+/* Restored descriptors are where they were, whatever is taken first. */
+static void restore_in_place(void **state)
+{
+	const unsigned order = 9;
+	struct machine *m = machine_open(&(struct machine_config){0});
+	struct hvo_page *folio[8];
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		folio[i] = machine_alloc(m, order, HVO_ALLOC_FROZEN);
+		assert_int_equal(pieces(m, folio[i]), 1);
+	}
+	assert_int_equal(hvo_folio_optimize(m->mm, folio, 8, NULL), 0);
+	assert_int_equal(hvo_folio_restore(m->mm, folio + 5, 1, NULL), 0);
+	assert_int_equal(hvo_folio_restore(m->mm, folio, 8, NULL), 0);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(pieces(m, folio[i]), 1);
+	assert_int_equal(hvo_folio_free(m->mm, folio, 8, 0, NULL), 0);
+	machine_close(m);
+}
+
 /* Take all pages, then free optimized folios. */
 static void host(void **state)
 {
@@ -603,6 +641,7 @@ int main(void)
 	    cmocka_unit_test(optimized),
 	    cmocka_unit_test(optimized_orders),
 	    cmocka_unit_test(restore_and_optimize),
+	    cmocka_unit_test(restore_in_place),
 	    cmocka_unit_test(host),
 	    cmocka_unit_test(rehome),
 	    cmocka_unit_test(parts_of_a_host),

@@ -5,6 +5,8 @@
  * MOVABLE ones, and below the watermarks if need be, since descriptors are
  * what other memory is freed with.
  *
+ * A folio that is restored has its frames behind its head's, if these are free.
+ *
  * A frame is a base page; its descriptor says that it holds others and, in
  * `data`, which page of the vmemmap (counted from the window's start, + 1; 0
  * for shared tails). The engine returns frames in any division, so a run may
@@ -82,18 +84,15 @@ static unsigned order_for(uint64_t count)
 	return order;
 }
 
-/* Pages of a block become frames; those beyond `used` are given back. */
-static void mark_frames(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order,
-			uint64_t used, uint64_t home)
+static void mark_frames(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count,
+			uint64_t home)
 {
-	for (uint64_t i = 0; i < used; i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		struct hvo_page *page = hvo_page_at(mm, pfn + i);
 
 		page->data = home == UINT64_MAX ? 0 : home + i + 1;
 		hvo_page_mark(page, HVO_PAGE_VMEMMAP);
 	}
-	hvo_give_range(mm, pfn + used, pfn + hvo_pages(order),
-		       HVO_OWNER_VMEMMAP);
 }
 
 /* The largest run that is to be had from some nodes. */
@@ -118,7 +117,9 @@ static int take_run(struct hvo_mm *mm, const struct hvo_frame_request *request,
 		if (n < request->least || n < request->align)
 			return -HVO_ENOMEM;
 		if (!hvo_block_take(mm, &want, &pfn)) {
-			mark_frames(mm, pfn, want.order, n, request->home);
+			mark_frames(mm, pfn, n, request->home);
+			hvo_give_range(mm, pfn + n, pfn + hvo_pages(want.order),
+				       HVO_OWNER_VMEMMAP);
 			*run = hvo_pages_run(mm, pfn, n);
 			return 0;
 		}
@@ -127,12 +128,77 @@ static int take_run(struct hvo_mm *mm, const struct hvo_frame_request *request,
 	}
 }
 
+/*
+ * The page behind the frame of a folio's head, if this is for the tails of one
+ * that is being restored: its owner is the caller, so the head stays put.
+ */
+static bool behind_head(const struct hvo_mm *mm, uint64_t home, hvo_pfn_t *pfn)
+{
+	uint64_t size = hvo_page_size(&mm->geometry);
+	unsigned char *window =
+	    (unsigned char *)hvo_page_at(mm, mm->config.pfn_first);
+	struct hvo_range_state state;
+	hvo_pfn_t head;
+
+	if (!home || home == UINT64_MAX)
+		return false;
+	head =
+	    mm->config.pfn_first + (home - 1) * size / sizeof(struct hvo_page);
+	state = hvo_vmemmap_state(mm->map, head);
+	if (state.state != HVO_OPTIMIZED || head & (hvo_pages(state.order) - 1))
+		return false;
+	*pfn =
+	    hvo_mm_frame_pfn(mm, hvo_port_translate(mm->config.port,
+						    window + (home - 1) * size)
+				     .frame) +
+	    1;
+	return hvo_pfn_valid(mm->map, *pfn) &&
+	       hvo_domain_type(hvo_zone_of(mm, *pfn)->domain) <=
+		   HVO_ZONE_NORMAL;
+}
+
+/*
+ * Frames that follow the head's, as far as they are free: where optimizing
+ * took them from, mostly. The vmemmap is then in one piece again, which takes
+ * fewer mappings and can be a block.
+ */
+static bool take_behind_head(struct hvo_mm *mm,
+			     const struct hvo_frame_request *request,
+			     struct hvo_run *run)
+{
+	hvo_pfn_t pfn, end, first;
+	struct hvo_zone *zone;
+	uint64_t pages = 0;
+	unsigned order;
+
+	if (request->least > 1 || request->align > 1 ||
+	    !behind_head(mm, request->home, &pfn))
+		return false;
+	zone = hvo_zone_of(mm, pfn);
+	hvo_mm_lock(mm, &zone->lock);
+	for (end = pfn;
+	     end < pfn + request->count &&
+	     hvo_buddy_find(mm, zone, end, HVO_PAGE_FREE, &first, &order);)
+		end = first + hvo_pages(order);
+	end = hvo_least(end, pfn + request->count);
+	if (end > pfn)
+		hvo_contig_capture(mm, zone, pfn, end, false, &pages);
+	hvo_account(zone, HVO_OWNER_FREE, HVO_OWNER_VMEMMAP, pages);
+	hvo_zone_mark(zone, HVO_MARK_ALL); /* it may be under pressure now */
+	hvo_mm_unlock(&zone->lock);
+	mark_frames(mm, pfn, pages, request->home);
+	*run = hvo_pages_run(mm, pfn, pages);
+	return pages;
+}
+
 static int zone_alloc(struct hvo_mm *mm,
 		      const struct hvo_frame_request *request,
 		      struct hvo_run *run)
 {
 	unsigned node = hvo_domain_node(request->domain);
 
+	if (take_behind_head(mm, request, run))
+		return 0;
 	if (!take_run(mm, request, UINT32_C(1) << node, run))
 		return 0;
 	return take_run(mm, request, UINT32_MAX, run);
