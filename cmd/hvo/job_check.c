@@ -3,8 +3,10 @@
  * The checks of `hvo run`: with real loads and stores through the mapped
  * vmemmap, then with the engine's and the port's own walks.
  */
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "cmd.h"
@@ -25,12 +27,15 @@ struct wrong {
 };
 
 /* A head, or a page in no huge page: leads to itself, has its pattern. */
-static void check_single(const struct hvo_map *map, hvo_pfn_t pfn,
+static void check_single(const struct hvo_job *job, hvo_pfn_t pfn,
 			 unsigned char *record, struct wrong *wrong)
 {
+	const struct hvo_map *map = &job->map;
+
 	wrong->heads += head_of(map, record) != (uintptr_t)record;
-	wrong->bytes +=
-	    *hvo_map_pattern(map, record) != hvo_map_pattern_of(pfn);
+	/* A machine's are the manager's, whose own check knows them. */
+	wrong->bytes += !job->machine && *hvo_map_pattern(map, record) !=
+					     hvo_map_pattern_of(pfn);
 }
 
 /* This loop runs over every descriptor there is. */
@@ -57,12 +62,12 @@ static void check_piece(const struct hvo_job *job,
 	unsigned char *record = hvo_vmemmap_record(map->vmemmap, piece->pfn);
 
 	if (piece->folios) {
-		check_single(map, piece->pfn, record, wrong);
+		check_single(job, piece->pfn, record, wrong);
 		check_tails(job, record, wrong);
 		return;
 	}
 	for (uint64_t i = 0; i < piece->count; i++)
-		check_single(map, piece->pfn + i, record + i * map->record.size,
+		check_single(job, piece->pfn + i, record + i * map->record.size,
 			     wrong);
 }
 
@@ -103,6 +108,7 @@ struct probing {
 	const struct hvo_map *map;
 	uint64_t folios;
 	_Atomic uint64_t next; /* huge page to take next */
+	_Atomic uint64_t tails;
 	_Atomic uint64_t writable_tails;
 	_Atomic uint64_t closed_heads;
 	struct hvo_progress *progress;
@@ -122,9 +128,13 @@ static void probe_folio(struct probing *probing, hvo_pfn_t pfn)
 	unsigned char *head = hvo_vmemmap_record(map->vmemmap, pfn);
 	uint64_t writable = 0;
 
+	/* There may have been no mappings for it. */
+	if (hvo_vmemmap_state(map->vmemmap, pfn).state != HVO_OPTIMIZED)
+		return;
 	for (uint64_t i = 1; i < pages; i++)
 		writable += !hvo_linux_write_faults(
 		    head + (i << map->geometry.page_shift));
+	probing->tails += pages - 1;
 	probing->writable_tails += writable;
 	probing->closed_heads += hvo_linux_write_faults(head);
 }
@@ -176,18 +186,17 @@ int hvo_job_check_writes(struct hvo_job *job)
 	const struct hvo_map *map = &job->map;
 	struct hvo_progress progress;
 	struct probing probing = {
-	    .map = map, .folios = job->optimized, .progress = &progress};
+	    .map = map, .folios = map->folios, .progress = &progress};
 
 	if (hvo_linux_catch_faults()) {
 		hvo_error("faults cannot be caught, so writes to tails "
 			  "cannot be tried");
 		return HVO_EXIT_DENIED;
 	}
-	hvo_progress_start(&progress, "writing to tails", job->optimized);
+	hvo_progress_start(&progress, "writing to tails", map->folios);
 	probe_all(&probing);
 	hvo_progress_end(&progress);
-	job->checked.tails =
-	    job->optimized * (hvo_folio_pages(&map->geometry, map->order) - 1);
+	job->checked.tails = probing.tails;
 	job->checked.writable_tails = probing.writable_tails;
 	job->checked.closed_heads = probing.closed_heads;
 	return hvo_job_interrupted() ? HVO_EXIT_FAILED : HVO_EXIT_OK;
@@ -212,23 +221,63 @@ static void audit(struct hvo_job *job)
 		job->checked.wrong_mappings = wrong;
 }
 
-int hvo_job_check_tables(struct hvo_job *job)
+static void tell_finding(struct hvo_checked *c, const struct hvo_finding *f)
+{
+	/* Heads are told by their addresses. */
+	bool head = f->violation == HVO_CHECK_WRONG_HEAD;
+	int n = snprintf(c->violation, sizeof(c->violation),
+			 "%s: pfn %" PRIu64 ", vmemmap page %" PRIu64,
+			 hvo_violation_text(f->violation), f->pfn, f->page);
+
+	snprintf(c->violation + n, sizeof(c->violation) - (size_t)n,
+		 head ? ", expected %#" PRIx64 ", found %#" PRIx64 "%s%s"
+		      : ", expected %" PRIu64 ", found %" PRIu64 "%s%s",
+		 f->expected, f->found, f->what ? ", " : "",
+		 f->what ? f->what : "");
+}
+
+static void check_engine(struct hvo_job *job, struct hvo_progress *progress)
 {
 	struct hvo_map *map = &job->map;
-	struct hvo_progress progress;
 	struct hvo_check_options options = {
 	    .seen = map->seen,
 	    .frame_end = hvo_linux_frame_end(map->linux_port),
 	    .progress = step,
-	    .ctx = &progress,
+	    .ctx = progress,
 	};
+	struct hvo_finding finding;
 
-	hvo_progress_start(&progress, "checking tables", map->pages);
+	if (hvo_vmemmap_check(map->vmemmap, &options, &finding))
+		tell_finding(&job->checked, &finding);
+}
+
+static void check_machine(struct hvo_job *job)
+{
+	struct hvo_checked *c = &job->checked;
+	struct hvo_hugetlb_finding f;
+
+	if (hvo_machine_check(job->machine, c->violation, sizeof(c->violation)))
+		return;
+	*c->violation = '\0';
+	if (hvo_hugetlb_check(job->pools, &f))
+		snprintf(c->violation, sizeof(c->violation),
+			 "%s: pfn %" PRIu64 ", expected %" PRIu64
+			 ", found %" PRIu64 "%s%s",
+			 hvo_hugetlb_violation_text(f.violation), f.pfn,
+			 f.expected, f.found, f.what ? ", " : "",
+			 f.what ? f.what : "");
+}
+
+int hvo_job_check_tables(struct hvo_job *job)
+{
+	struct hvo_progress progress;
+
+	hvo_progress_start(&progress, "checking tables", job->map.pages);
 	/* The first violation is the one to tell. */
-	if (!job->checked.corrupt)
-		job->checked.corrupt =
-		    hvo_vmemmap_check(map->vmemmap, &options,
-				      &job->checked.finding) != 0;
+	if (!*job->checked.violation && job->machine)
+		check_machine(job);
+	else if (!*job->checked.violation)
+		check_engine(job, &progress);
 	hvo_progress_end(&progress);
 	audit(job);
 	return hvo_job_interrupted() ? HVO_EXIT_FAILED : HVO_EXIT_OK;
@@ -240,5 +289,5 @@ bool hvo_job_passed(const struct hvo_job *job)
 
 	return !c->wrong_heads && !c->wrong_bytes && !c->writable_tails &&
 	       !c->closed_heads && !c->lost_frames && c->wrong_mappings <= 0 &&
-	       !c->corrupt;
+	       !c->wrong_reused && !*c->violation;
 }

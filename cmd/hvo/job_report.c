@@ -14,6 +14,22 @@
 
 /* ---- what it is about ----------------------------------------------- */
 
+/* What did it, and where the descriptors are. */
+static void print_where(const struct hvo_job *job)
+{
+	char held[HVO_SIZE_TEXT], free[HVO_SIZE_TEXT];
+
+	if (job->engine_why)
+		printf("the engine alone (%s): the descriptors lie beside "
+		       "this memory\n",
+		       job->engine_why);
+	else
+		printf("a machine: its descriptors take %s of this memory, %s "
+		       "are free\n",
+		       hvo_size_format(job->before.counted, held),
+		       hvo_size_format(job->before.free, free));
+}
+
 static void print_title(const struct hvo_job *job)
 {
 	const struct hvo_map *map = &job->map;
@@ -34,7 +50,9 @@ static void print_title(const struct hvo_job *job)
 	if (map->optimizable)
 		printf(", with %" PRIu64 " pages of descriptors each",
 		       vmemmap_pages);
-	printf("\n\n");
+	putchar('\n');
+	print_where(job);
+	putchar('\n');
 }
 
 static size_t terminal_columns(void)
@@ -122,6 +140,20 @@ static int print_moments(const struct hvo_job *job)
 	return hvo_table_print(table);
 }
 
+/* What of it the machine's buddy allocator has. */
+static void print_gain(const struct hvo_job *job)
+{
+	unsigned shift = job->map.geometry.page_shift;
+	uint64_t before = job->before.free, after = job->after.free;
+	char more[HVO_SIZE_TEXT];
+
+	if (after > before)
+		printf("The buddy allocator had %" PRIu64 " pages free, and "
+		       "then %" PRIu64 ": %s more.\n",
+		       before >> shift, after >> shift,
+		       hvo_size_format(after - before, more));
+}
+
 static void print_saving(const struct hvo_job *job)
 {
 	uint64_t before =
@@ -136,6 +168,7 @@ static void print_saving(const struct hvo_job *job)
 		       100.0 * (double)(before - after) / (double)before);
 	else
 		printf("\nNothing saved.\n");
+	print_gain(job);
 	if (!job->from_start && job->restored.counted > job->before.counted &&
 	    !job->skipped_restore)
 		printf("After restoring, %s of shared tails stay for the next "
@@ -157,21 +190,10 @@ static void print_count(uint64_t n, const char *what, uint64_t wrong,
 		printf("  %" PRIu64 " %s\n", n, what);
 }
 
-static void print_finding(const struct hvo_finding *f)
+static void print_tables(const struct hvo_job *job)
 {
-	/* Heads are told by their addresses. */
-	const char *format = f->violation == HVO_CHECK_WRONG_HEAD
-				 ? ", expected %#" PRIx64 ", found %#" PRIx64
-				 : ", expected %" PRIu64 ", found %" PRIu64;
+	const struct hvo_checked *c = &job->checked;
 
-	printf("  WRONG: %s: pfn %" PRIu64 ", vmemmap page %" PRIu64,
-	       hvo_violation_text(f->violation), f->pfn, f->page);
-	printf(format, f->expected, f->found);
-	printf("%s%s\n", f->what ? ", " : "", f->what ? f->what : "");
-}
-
-static void print_tables(const struct hvo_checked *c)
-{
 	if (c->lost_frames)
 		printf(
 		    "  WRONG: frames lost, or counted and not there: %" PRIu64
@@ -189,8 +211,11 @@ static void print_tables(const struct hvo_checked *c)
 		     "compared with it");
 	else
 		puts("  every mapping is as /proc/self/maps has it");
-	if (c->corrupt)
-		print_finding(&c->finding);
+	if (*c->violation)
+		printf("  WRONG: %s\n", c->violation);
+	else if (!job->engine_why)
+		puts("  every base page has one owner, and all counters are "
+		     "right");
 }
 
 static void print_verdict(const struct hvo_job *job)
@@ -209,7 +234,13 @@ static void print_verdict(const struct hvo_job *job)
 	if (c->closed_heads)
 		print_count(job->optimized, "", c->closed_heads,
 			    "heads cannot be written to");
-	print_tables(c);
+	if (c->reused)
+		print_count(c->reused,
+			    "freed pages were allocated and hold what was "
+			    "written to them",
+			    c->wrong_reused,
+			    "freed pages lost what was written to them");
+	print_tables(job);
 }
 
 /* ---- the whole -------------------------------------------------------- */
@@ -265,6 +296,14 @@ static int report_json(const struct hvo_job *job)
 	hvo_json_real(o, "populate", job->populate_s);
 	hvo_json_real(o, "optimize", job->optimize_s);
 	hvo_json_real(o, "restore", job->restore_s);
+	hvo_json_text(root, "on", job->engine_why ? "engine" : "machine");
+	if (job->engine_why)
+		return hvo_json_print(root);
+	add_triple(root, "free", job->before.free, job->after.free,
+		   job->restored.free);
+	o = hvo_json_object(root, "reused");
+	hvo_json_int(o, "pages", job->checked.reused);
+	hvo_json_int(o, "wrong", job->checked.wrong_reused);
 	return hvo_json_print(root);
 }
 
@@ -274,9 +313,7 @@ int hvo_job_report(const struct hvo_job *job)
 
 	if (code || hvo_job_passed(job))
 		return code;
-	hvo_error("the check failed%s%s", job->checked.corrupt ? ": " : "",
-		  job->checked.corrupt
-		      ? hvo_violation_text(job->checked.finding.violation)
-		      : "");
+	hvo_error("the check failed%s%s", *job->checked.violation ? ": " : "",
+		  job->checked.violation);
 	return HVO_EXIT_FAILED;
 }

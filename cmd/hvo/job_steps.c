@@ -4,6 +4,7 @@
  */
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include "cmd.h"
@@ -11,10 +12,6 @@
 #include "job.h"
 #include "room.h"
 #include "size.h"
-
-/* Huge pages given to one call: enough for the bulk, few enough to show
- * progress and to heed an interrupt. */
-#define BULK 4096
 
 /* ---- interrupts, time, measuring ------------------------------------ */
 
@@ -63,12 +60,29 @@ static void compare(struct hvo_job *job, uint64_t a, uint64_t b)
 void hvo_job_measure(struct hvo_job *job, struct hvo_moment *m)
 {
 	struct hvo_map *map = &job->map;
+	unsigned shift = map->geometry.page_shift;
+	uint64_t reused = (uint64_t)job->reused_count << shift;
 
 	m->measured = hvo_linux_measured(map->linux_port);
 	m->counted = hvo_map_counted(map);
 	m->mappings = hvo_linux_mappings(map->linux_port);
-	compare(job, m->measured, m->counted);
-	compare(job, hvo_linux_handed_out(map->linux_port), m->counted);
+	m->free = job->machine ? hvo_job_machine_free(job) : 0;
+	compare(job, m->measured, m->counted + reused);
+	compare(job,
+		job->machine ? hvo_machine_backed(job->machine) << shift
+			     : hvo_linux_handed_out(map->linux_port),
+		m->counted + reused);
+}
+
+int hvo_job_error(const struct hvo_job *job, const char *doing, int error)
+{
+	char message[1024];
+
+	if (!job->machine)
+		return hvo_map_error(&job->map, doing, error);
+	hvo_machine_explain(job->machine, error, message, sizeof(message));
+	hvo_error("%s: %s", doing, message);
+	return HVO_EXIT_FAILED;
 }
 
 /* ---- populating ----------------------------------------------------- */
@@ -179,7 +193,7 @@ static int populate_optimized(struct hvo_job *job,
 	int error = 0;
 
 	while (!error && !interrupted &&
-	       hvo_map_next(&job->map, &piece, BULK)) {
+	       hvo_map_next(&job->map, &piece, HVO_JOB_BULK)) {
 		error = populate_piece(job, piece);
 		done += piece.count;
 		hvo_progress_step(progress, done);
@@ -197,21 +211,33 @@ static void remember_tail(struct hvo_job *job)
 		       map->record.size);
 }
 
+static int populate_engine(struct hvo_job *job, struct hvo_progress *progress)
+{
+	int error = job->from_start ? populate_optimized(job, progress)
+				    : populate_full(job, progress);
+
+	return error ? error : write_all(job, progress);
+}
+
 int hvo_job_populate(struct hvo_job *job)
 {
 	struct hvo_progress progress;
 	double start = now_s();
 	int error;
+	int code;
 
+	code = job->engine_why ? hvo_map_open(&job->map)
+			       : hvo_job_machine_open(job);
+	if (code)
+		return code;
+	hvo_job_catch_interrupt();
 	hvo_progress_start(&progress, "populating", 2 * job->map.pages);
-	error = job->from_start ? populate_optimized(job, &progress)
-				: populate_full(job, &progress);
-	if (!error)
-		error = write_all(job, &progress);
+	error = job->engine_why ? populate_engine(job, &progress)
+				: hvo_job_machine_populate(job, &progress);
 	job->populate_s = now_s() - start;
 	hvo_progress_end(&progress);
 	if (error)
-		return hvo_map_error(&job->map, "populating", error);
+		return hvo_job_error(job, "populating", error);
 	if (!interrupted)
 		remember_tail(job);
 	return interrupted ? HVO_EXIT_FAILED : HVO_EXIT_OK;
@@ -219,31 +245,40 @@ int hvo_job_populate(struct hvo_job *job)
 
 /* ---- optimizing and restoring --------------------------------------- */
 
-int hvo_job_optimize(struct hvo_job *job)
+static int optimize_engine(struct hvo_job *job, struct hvo_progress *progress)
 {
 	struct hvo_map *map = &job->map;
-	struct hvo_progress progress;
-	double start = now_s();
 	int error = 0;
 
-	hvo_progress_start(&progress, "optimizing", map->folios);
 	while (!error && !interrupted && job->optimized < map->folios) {
 		uint64_t n = map->folios - job->optimized;
 		size_t done = 0;
 
-		error = hvo_vmemmap_optimize(map->vmemmap,
-					     &map->pfns[job->optimized],
-					     n < BULK ? n : BULK, map->order,
-					     HVO_PREPARED, &map->work, &done);
+		error = hvo_vmemmap_optimize(
+		    map->vmemmap, &map->pfns[job->optimized],
+		    n < HVO_JOB_BULK ? n : HVO_JOB_BULK, map->order,
+		    HVO_PREPARED, &map->work, &done);
 		job->optimized += done;
-		hvo_progress_step(&progress, job->optimized);
+		hvo_progress_step(progress, job->optimized);
 	}
+	return error;
+}
+
+int hvo_job_optimize(struct hvo_job *job)
+{
+	struct hvo_progress progress;
+	double start = now_s();
+	int error;
+
+	hvo_progress_start(&progress, "optimizing", job->map.folios);
+	error = job->machine ? hvo_job_machine_optimize(job)
+			     : optimize_engine(job, &progress);
 	job->optimize_s = now_s() - start;
 	hvo_progress_end(&progress);
 	if (error == -HVO_EMAPPINGS)
 		job->limited = true;
 	else if (error)
-		return hvo_map_error(map, "optimizing", error);
+		return hvo_job_error(job, "optimizing", error);
 	return interrupted ? HVO_EXIT_FAILED : HVO_EXIT_OK;
 }
 
@@ -267,42 +302,63 @@ static bool room_to_restore(const struct hvo_job *job)
 	return false;
 }
 
-int hvo_job_restore(struct hvo_job *job)
+static int restore_engine(struct hvo_job *job, struct hvo_progress *progress)
 {
 	struct hvo_map *map = &job->map;
-	struct hvo_progress progress;
-	double start = now_s();
 	uint64_t restored = 0;
 	int error = 0;
 
-	job->skipped_restore = job->no_restore || !room_to_restore(job);
-	if (job->skipped_restore)
-		return HVO_EXIT_OK;
-	hvo_progress_start(&progress, "restoring", job->optimized);
 	while (!error && !interrupted && restored < job->optimized) {
 		uint64_t n = job->optimized - restored;
 		size_t done = 0;
 
 		error = hvo_vmemmap_restore(map->vmemmap, &map->pfns[restored],
-					    n < BULK ? n : BULK, map->order, 0,
-					    &map->work, &done);
+					    n < HVO_JOB_BULK ? n : HVO_JOB_BULK,
+					    map->order, 0, &map->work, &done);
 		restored += done;
-		hvo_progress_step(&progress, restored);
+		hvo_progress_step(progress, restored);
 	}
+	return error;
+}
+
+int hvo_job_restore(struct hvo_job *job)
+{
+	struct hvo_progress progress;
+	double start = now_s();
+	int error;
+
+	job->skipped_restore = job->no_restore || !room_to_restore(job);
+	if (job->skipped_restore)
+		return HVO_EXIT_OK;
+	hvo_progress_start(&progress, "restoring", job->optimized);
+	error = job->machine ? hvo_job_machine_restore(job)
+			     : restore_engine(job, &progress);
 	job->restore_s = now_s() - start;
 	hvo_progress_end(&progress);
 	if (error)
-		return hvo_map_error(map, "restoring", error);
+		return hvo_job_error(job, "restoring", error);
 	return interrupted ? HVO_EXIT_FAILED : HVO_EXIT_OK;
 }
 
 /* ---- the end -------------------------------------------------------- */
+
+/* The whole machine at once: what it then still has in use is lost. */
+static int end_machine(struct hvo_job *job)
+{
+	if (hvo_job_machine_close(job))
+		snprintf(job->checked.violation, sizeof(job->checked.violation),
+			 "the machine gave up everything, and pages of it are "
+			 "in use");
+	return HVO_EXIT_OK;
+}
 
 int hvo_job_depopulate(struct hvo_job *job)
 {
 	struct hvo_map *map = &job->map;
 	int error = 0;
 
+	if (job->machine)
+		return end_machine(job);
 	for (size_t i = 0; !error && i < map->region_count; i++) {
 		const struct hvo_map_region *region = &map->regions[i];
 

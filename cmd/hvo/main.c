@@ -16,7 +16,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"run", hvo_cmd_run, "hvo run",
-     "make a vmemmap, optimize it, measure, check, restore"},
+     "make a machine, optimize its huge pages, use what that frees"},
     {"plan", hvo_cmd_plan, "hvo plan",
      "what optimizing saves, for any sizes and architectures"},
     {"show", hvo_cmd_show, "hvo show",

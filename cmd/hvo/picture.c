@@ -46,24 +46,31 @@ static int run_append(struct hvo_picture *p, uint64_t page,
 	return 0;
 }
 
+int hvo_picture_add(struct hvo_picture *p, struct hvo_translation t)
+{
+	uint64_t page = p->pages++;
+
+	if (p->n && run_extend(&p->runs[p->n - 1], t))
+		return 0;
+	return run_append(p, page, t);
+}
+
 int hvo_picture_take(struct hvo_picture *p, const struct hvo_vmemmap *map,
 		     struct hvo_port *port, hvo_pfn_t pfn, unsigned order)
 {
 	const struct hvo_geometry *g = hvo_vmemmap_geometry(map);
 	unsigned char *va = hvo_vmemmap_record(map, pfn);
-
 	/* A folio smaller than a page of descriptors shares it with others. */
-	p->pages = hvo_folio_pages(g, order) ? hvo_folio_pages(g, order) : 1;
-	p->n = 0;
+	uint64_t pages =
+	    hvo_folio_pages(g, order) ? hvo_folio_pages(g, order) : 1;
+
+	p->pages = p->n = 0;
 	p->runs = NULL;
 	va -= (uintptr_t)va & (hvo_page_size(g) - 1);
-	for (uint64_t i = 0; i < p->pages; i++) {
-		struct hvo_translation t =
-		    hvo_port_translate(port, va + (i << g->page_shift));
+	for (uint64_t i = 0; i < pages; i++) {
+		void *page = va + (i << g->page_shift);
 
-		if (p->n && run_extend(&p->runs[p->n - 1], t))
-			continue;
-		if (run_append(p, i, t)) {
+		if (hvo_picture_add(p, hvo_port_translate(port, page))) {
 			hvo_picture_free(p);
 			return -1;
 		}
@@ -306,6 +313,14 @@ static void lay_out(const struct hvo_picture *p, struct layout *l)
 	l->frames_width = decimal_digits(frame) + 4;
 }
 
+/* What a vmemmap page has descriptors of. */
+static const char *content(const struct hvo_picture *p, uint64_t page)
+{
+	if (p->headless)
+		return "";
+	return page ? "tails" : "head";
+}
+
 static void draw_pages(const struct hvo_picture *p, const struct layout *l,
 		       struct canvas *c)
 {
@@ -322,10 +337,9 @@ static void draw_pages(const struct hvo_picture *p, const struct layout *l,
 			continue;
 		}
 		snprintf(text, sizeof(text), "%*" PRIu64 " %s", l->digits,
-			 l->rows[i].page, l->rows[i].page ? "tails" : "head");
+			 l->rows[i].page, content(p, l->rows[i].page));
 		put_text(c, l->line[i], 2, text);
 	}
-	(void)p;
 }
 
 static void draw_arrow(const struct layout *l, struct canvas *c, int y, int x)

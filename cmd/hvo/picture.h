@@ -28,6 +28,7 @@ struct hvo_picture_run {
 struct hvo_picture {
 	char title[96];
 	uint64_t pages; /* vmemmap pages of the huge page */
+	bool headless;  /* drawn as text: of no huge page, without a head */
 	size_t n;
 	struct hvo_picture_run *runs;
 };
@@ -40,6 +41,12 @@ struct hvo_picture {
 int hvo_picture_take(struct hvo_picture *picture, const struct hvo_vmemmap *map,
 		     struct hvo_port *port, hvo_pfn_t pfn, unsigned order);
 void hvo_picture_free(struct hvo_picture *picture);
+
+/*
+ * Add the next vmemmap page to a picture that began as {0}, and where it
+ * leads. Returns 0, or -1 when memory is wanting.
+ */
+int hvo_picture_add(struct hvo_picture *picture, struct hvo_translation t);
 
 /* Different frames that a picture's pages with this permission lead to. */
 uint64_t hvo_picture_frames(const struct hvo_picture *picture,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hvo run: makes a memory map, optimizes its huge pages, measures, checks,
- * restores. The command line, and the order of the steps.
+ * hvo run: makes a machine, or a memory map alone, optimizes its huge pages,
+ * measures, uses what that frees, checks, restores. The command line, and the
+ * order of the steps.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -18,10 +19,12 @@ static void print_help(void)
 {
 	fputs(
 	    "Usage: hvo run [OPTION]...\n"
-	    "Describe memory by a vmemmap, optimize the descriptors of its\n"
-	    "huge pages, measure what that saves, check every descriptor, and\n"
-	    "restore. The memory described is not allocated, its descriptors\n"
-	    "are, and each mapping is a real one of the MMU.\n"
+	    "Make a machine: memory described by a vmemmap, a buddy\n"
+	    "allocator, a pool of huge pages. Optimize the descriptors of\n"
+	    "these, measure what that saves, use the memory it frees, check\n"
+	    "every descriptor, and restore. Only what is used is allocated:\n"
+	    "the descriptors, and for a while what they leave. Each mapping\n"
+	    "is a real one of the MMU.\n"
 	    "\n"
 	    "  --memory SIZE      how much memory (default 32G)\n"
 	    "  --iomem FILE       the RAM that FILE lists instead, as\n"
@@ -33,9 +36,16 @@ static void print_help(void)
 	    "                     to 512 (default 64)\n"
 	    "  --populate HOW     full (default): optimize what was in full\n"
 	    "                     first; optimized: never allocate the rest\n"
+	    "  --engine           without a machine: the engine alone, with\n"
+	    "                     frames from beside the memory\n"
 	    "  --no-restore       end without giving the pages back\n"
 	    "  --json             print one JSON object\n"
 	    "  -h, --help         this text\n"
+	    "\n"
+	    "What a machine cannot do, the engine does alone, and the output\n"
+	    "says so: --iomem, --populate optimized, another --record, huge\n"
+	    "pages too small to be optimized, and memory of no whole\n"
+	    "subsections (of 2M, with base pages of 4K).\n"
 	    "\n"
 	    "Measured is what the operating system has in use for the\n"
 	    "descriptors (st_blocks), counted is what the engine says.\n"
@@ -56,6 +66,7 @@ struct options {
 	bool json;
 	bool from_start;
 	bool no_restore;
+	bool engine;
 	bool help;
 };
 
@@ -68,6 +79,7 @@ static const struct option names[] = {
     {"record", required_argument, NULL, 'r'},
     {"populate", required_argument, NULL, 'p'},
     {"no-restore", no_argument, NULL, 'n'},
+    {"engine", no_argument, NULL, 'e'},
     {"json", no_argument, NULL, 'j'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -112,6 +124,9 @@ static const char *parse_option(void *ctx, int c)
 		return parse_populate(optarg, &o->from_start);
 	case 'n':
 		o->no_restore = true;
+		return NULL;
+	case 'e':
+		o->engine = true;
 		return NULL;
 	case 'j':
 		o->json = true;
@@ -161,8 +176,16 @@ static int check_room(const struct hvo_job *job)
 	return HVO_EXIT_DENIED;
 }
 
-static void note_what_cannot_be(const struct hvo_map *map)
+/* ---- the job ---------------------------------------------------------- */
+
+static void note_what_cannot_be(const struct hvo_job *job)
 {
+	const struct hvo_map *map = &job->map;
+	const char *beside = job->machine ? " beside its descriptors" : "";
+	const char *more = job->machine
+			       ? "; give it more (--memory), or do without a "
+				 "machine (--engine)"
+			       : "";
 	char page[HVO_SIZE_TEXT], base[HVO_SIZE_TEXT], least[HVO_SIZE_TEXT];
 
 	hvo_size_format(map->options.page_size, page);
@@ -177,16 +200,14 @@ static void note_what_cannot_be(const struct hvo_map *map)
 					  least));
 	if (!map->folios)
 		hvo_error("note: no aligned huge page of %s fits into the "
-			  "memory; there is nothing to optimize",
-			  page);
+			  "memory%s; there is nothing to optimize%s",
+			  page, beside, more);
 	else if (map->options.count != UINT64_MAX &&
 		 map->folios < map->options.count)
 		hvo_error("note: only %" PRIu64 " huge pages of %s fit into "
-			  "the memory",
-			  map->folios, page);
+			  "the memory%s",
+			  map->folios, page, beside);
 }
-
-/* ---- the job ---------------------------------------------------------- */
 
 static void note_limit(const struct hvo_job *job)
 {
@@ -232,6 +253,7 @@ static int job_optimize(struct hvo_job *job)
 
 	if (code)
 		return code;
+	note_what_cannot_be(job);
 	hvo_job_measure(job, &job->before);
 	if (!job->from_start)
 		take_picture(job, 0, "before");
@@ -246,30 +268,32 @@ static int job_optimize(struct hvo_job *job)
 	return HVO_EXIT_OK;
 }
 
+/* How it is after restoring; there is nothing new to see otherwise. */
+static int job_look_again(struct hvo_job *job)
+{
+	int code;
+
+	hvo_job_measure(job, &job->restored);
+	if (!job->optimized || job->skipped_restore)
+		return HVO_EXIT_OK;
+	take_picture(job, 2, "restored");
+	code = hvo_job_check_heads(job);
+	return code ? code : hvo_job_check_tables(job);
+}
+
 /* All steps, until one of them fails. */
 static int job_steps(struct hvo_job *job)
 {
-	int code = job_optimize(job);
+	static int (*const steps[])(struct hvo_job *) = {
+	    job_optimize,         hvo_job_reuse,        hvo_job_check_heads,
+	    hvo_job_check_writes, hvo_job_check_tables, hvo_job_unuse,
+	    hvo_job_restore,      job_look_again,       hvo_job_depopulate,
+	};
+	int code = HVO_EXIT_OK;
 
-	if (!code)
-		code = hvo_job_check_heads(job);
-	if (!code)
-		code = hvo_job_check_writes(job);
-	if (!code)
-		code = hvo_job_check_tables(job);
-	if (!code)
-		code = hvo_job_restore(job);
-	if (code)
-		return code;
-	hvo_job_measure(job, &job->restored);
-	/* There is nothing new to see otherwise. */
-	if (job->optimized && !job->skipped_restore) {
-		take_picture(job, 2, "restored");
-		code = hvo_job_check_heads(job);
-		if (!code)
-			code = hvo_job_check_tables(job);
-	}
-	return code ? code : hvo_job_depopulate(job);
+	for (size_t i = 0; !code && i < sizeof(steps) / sizeof(steps[0]); i++)
+		code = steps[i](job);
+	return code;
 }
 
 /* Die as an interrupted process does, so that a calling shell stops too. */
@@ -287,14 +311,11 @@ static int run(struct hvo_job *job, const struct options *o, const char *argv0)
 
 	if (code)
 		return code;
+	job->engine_why = o->engine ? "--engine" : hvo_job_engine_why(job);
 	code = check_room(job);
 	if (code)
 		return code;
-	note_what_cannot_be(&job->map);
-	hvo_job_catch_interrupt();
-	code = hvo_map_open(&job->map);
-	if (!code)
-		code = job_steps(job);
+	code = job_steps(job);
 	return code ? code : hvo_job_report(job);
 }
 
@@ -316,6 +337,7 @@ int hvo_cmd_run(int argc, char **argv)
 	code = run(&job, &o, argv[0]);
 	for (size_t i = 0; i < 3; i++)
 		hvo_picture_free(&job.picture[i]);
+	hvo_job_machine_close(&job);
 	hvo_map_close(&job.map);
 	return hvo_job_interrupted() ? end_interrupted() : code;
 }

@@ -159,6 +159,21 @@ bool hvo_buddy_take(struct hvo_mm *mm, struct hvo_zone *zone, unsigned order,
 	return true;
 }
 
+hvo_pfn_t hvo_buddy_take_at(struct hvo_mm *mm, struct hvo_zone *zone,
+			    hvo_pfn_t pfn, hvo_pfn_t end)
+{
+	while (pfn < end && is_ours(mm, zone, pfn) &&
+	       is_block(hvo_page_at(mm, pfn), HVO_PAGE_FREE, 0)) {
+		unsigned order = hvo_page_at(mm, pfn)->order;
+		hvo_pfn_t next = pfn + hvo_pages(order);
+
+		hvo_buddy_remove(mm, zone, pfn, order);
+		hvo_buddy_insert_range(mm, zone, end, next);
+		pfn = hvo_least(next, end);
+	}
+	return pfn;
+}
+
 bool hvo_buddy_find(const struct hvo_mm *mm, const struct hvo_zone *zone,
 		    hvo_pfn_t pfn, enum hvo_page_flag mark, hvo_pfn_t *first,
 		    unsigned *order)

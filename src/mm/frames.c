@@ -166,23 +166,16 @@ static bool take_behind_head(struct hvo_mm *mm,
 			     const struct hvo_frame_request *request,
 			     struct hvo_run *run)
 {
-	hvo_pfn_t pfn, end, first;
 	struct hvo_zone *zone;
-	uint64_t pages = 0;
-	unsigned order;
+	hvo_pfn_t pfn;
+	uint64_t pages;
 
 	if (request->least > 1 || request->align > 1 ||
 	    !behind_head(mm, request->home, &pfn))
 		return false;
 	zone = hvo_zone_of(mm, pfn);
 	hvo_mm_lock(mm, &zone->lock);
-	for (end = pfn;
-	     end < pfn + request->count &&
-	     hvo_buddy_find(mm, zone, end, HVO_PAGE_FREE, &first, &order);)
-		end = first + hvo_pages(order);
-	end = hvo_least(end, pfn + request->count);
-	if (end > pfn)
-		hvo_contig_capture(mm, zone, pfn, end, false, &pages);
+	pages = hvo_buddy_take_at(mm, zone, pfn, pfn + request->count) - pfn;
 	hvo_account(zone, HVO_OWNER_FREE, HVO_OWNER_VMEMMAP, pages);
 	hvo_zone_mark(zone, HVO_MARK_ALL); /* it may be under pressure now */
 	hvo_mm_unlock(&zone->lock);

@@ -251,6 +251,14 @@ void hvo_buddy_remove(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn,
 		      unsigned order);
 
 /*
+ * Take the free pages from pfn on out, before end, as far as they go; returns
+ * where they end. The page before pfn is not free, so blocks begin there.
+ * Zone's lock held.
+ */
+hvo_pfn_t hvo_buddy_take_at(struct hvo_mm *mm, struct hvo_zone *zone,
+			    hvo_pfn_t pfn, hvo_pfn_t end);
+
+/*
  * The block with this mark (FREE or ISOLATED) that has pfn: its first pfn and
  * order; false when there is none. Zone's lock held.
  */

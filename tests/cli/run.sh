@@ -16,7 +16,9 @@ sound()
 	json '(.map.memory / .map.base_page) as $pages |
 		([.hvo == 1,
 		  keys_unsorted == ["hvo", "map", "pool", "measured",
-			"counted", "checked", "mappings", "seconds"],
+			"counted", "checked", "mappings", "seconds", "on"] +
+			(if .on == "machine" then ["free", "reused"] else
+			 [] end),
 		  .measured == .counted,
 		  .checked == {"pages": $pages, "wrong_heads": 0,
 			"writable_tails": 0, "lost_frames": 0},
@@ -24,6 +26,28 @@ sound()
 			["populate", "optimize", "restore"],
 		  ([.seconds[] >= 0] | all),
 		  .mappings.before > 0] | all)'
+}
+
+# of_machine: that was a machine, whose buddy allocator has what was saved, to
+# the page; all of it was used and none was wrong.
+of_machine()
+{
+	json '.on == "machine" and
+		.free.after - .free.before ==
+			.measured.before - .measured.after and
+		.free.restored - .free.before ==
+			.measured.before - .measured.restored and
+		.reused == {"wrong": 0, "pages":
+			((.free.after - .free.before) / .map.base_page)}'
+}
+
+# frees N M: N frames for each huge page, but for M of shared tails.
+frees()
+{
+	json ".measured.before - .measured.after ==
+		(.pool.count * $1 - $2) * .map.base_page and
+		.measured.restored ==
+			.measured.before + $2 * .map.base_page"
 }
 
 # full: it began with all descriptors there.
@@ -49,13 +73,13 @@ nothing_saved()
 		.measured.after == .measured.restored'
 }
 
-# optimizes WHAT N OPTION...: it does, and one N-th is left.
+# optimizes WHAT N OPTION...: the engine does, and one N-th is left.
 optimizes()
 {
 	these=$1
 	n=$2
 	shift 2
-	run run --json "$@"
+	run run --json --engine "$@"
 	check "$these: ends with 0" code 0
 	check "$these: says nothing else" err_empty
 	check "$these: nothing wrong" sound
@@ -82,32 +106,108 @@ optimizes '8 bytes' 2 --memory 4G --record 8 --page-size 4M
 optimizes '16 bytes' 2 --memory 4G --record 16
 optimizes 'the least size' 2 --memory 1G --page-size 512K
 
-run run --json --memory 4G --page-size 1G
+run run --json --engine --memory 4G --page-size 1G
 check 'pages of 1 GiB: nothing wrong' sound
 check 'pages of 1 GiB: a frame each, and 2 MiB of shared tails' json '
 	.measured.before == 67108864 and
 	.measured.after == 4 * 4096 + 2097152 and
 	.measured.restored == .measured.before + 2097152'
-run run --json --memory 1G --page-size 256M
+run run --json --engine --memory 1G --page-size 256M
 check 'a size in between' json '.pool.count == 4 and
 	.counted.after < 3 * 1048576'
-run run --json --memory 1G --page-size 2048kB --base-page 4KiB
+run run --json --engine --memory 1G --page-size 2048kB --base-page 4KiB
 check 'sizes in other spellings' json '.pool.count == 512'
 run run --json --memory 4224K
 check 'memory that is no whole unit is described in whole units' \
 	json '.map.memory == 4456448 and .pool.count == 2'
 check 'and nothing wrong' sound
 
+# ---- on a machine ------------------------------------------------------
+
+# machine WHAT COUNT N M OPTION...: so many huge pages fit beside their
+# descriptors, and free N frames each, but for M of shared tails.
+machine()
+{
+	these=$1
+	count=$2
+	each=$3
+	tails=$4
+	shift 4
+	run run --json "$@"
+	check "$these: ends with 0" code 0
+	check "$these: says nothing else" err_empty
+	check "$these: nothing wrong" sound
+	check "$these: all there before" full
+	check "$these: so many fit" json ".pool.count == $count"
+	check "$these: what they free" frees "$each" "$tails"
+	check "$these: what is freed is memory" of_machine
+}
+
+machine 'the default' 16124 7 7
+check 'the default: 32 GiB' json '
+	.map == {"memory": 34359738368, "base_page": 4096, "record": 64} and
+	.pool.page_size == 2097152'
+check 'the default: two mappings a page' json '
+	.mappings.after <= 2 * .pool.count + 1'
+machine '16 MiB' 7 7 7 --memory 16M
+machine '512 KiB' 2008 1 1 --memory 1G --page-size 512K
+machine '1 GiB' 3 4095 512 --memory 4G --page-size 1G
+machine '16 KiB and 32 MiB' 127 7 7 \
+	--memory 4G --base-page 16K --page-size 32M
+machine '64 KiB and 512 MiB' 15 7 7 \
+	--memory 8G --base-page 64K --page-size 512M
+machine 'ten pages' 10 7 7 --memory 2G --count 10
+
+run run --json --memory 2M
+check 'descriptors in the way: ends with 0' code 0
+check 'descriptors in the way: none fit' json '.pool.count == 0'
+check 'descriptors in the way: nothing saved' nothing_saved
+check 'descriptors in the way: said, with what would do' \
+	err 'no aligned huge page of 2 MiB fits .*--memory.*--engine'
+
+run run --json --memory 1G --no-restore
+check 'a machine, not restored: nothing wrong' sound
+check 'a machine, not restored: free still' json '
+	.on == "machine" and .free.restored == .free.after and
+	.reused.pages > 0'
+
+# without_machine OPTION WORDS...: the engine does it alone, and says why.
+without_machine()
+{
+	why=$1
+	shift
+	run run "$@"
+	check "no machine ($why): ends with 0" code 0
+	check "no machine ($why): said" out "^the engine alone \\($why\\): "
+	check "no machine ($why): no buddy allocator" no_out 'buddy'
+	run run --json "$@"
+	check "no machine ($why): in JSON" json '.on == "engine"'
+	check "no machine ($why): nothing wrong" sound
+}
+
+without_machine --engine --engine --memory 64M
+without_machine --record --memory 64M --record 104
+without_machine --record --memory 64M --record 32
+without_machine '--populate optimized' --memory 64M --populate optimized
+without_machine --iomem --iomem "$fixtures/small-vm"
+without_machine --memory --memory 63M
+without_machine --page-size --memory 64M --page-size 256K
+
 # ---- not all of them ---------------------------------------------------
 
-run run --json --memory 2G --count 10
+run run --json --engine --memory 2G --count 10
 check 'ten pages: ends with 0' code 0
 check 'ten pages: nothing wrong' sound
 check 'ten pages: seven of eight frames of each' json '.pool.count == 10 and
 	.measured.before - .measured.after == (70 - 7) * 4096'
-run run --json --memory 16M --count 10
+run run --json --engine --memory 16M --count 10
 check 'more than there are: as many as there are' json '.pool.count == 8'
-check 'and it says so' err 'note: only 8 huge pages of 2 MiB fit'
+check 'and it says so' \
+	err 'note: only 8 huge pages of 2 MiB fit into the memory$'
+run run --json --memory 16M --count 10
+check 'more than a machine has room for' json '.pool.count == 7'
+check 'and it says so, too' \
+	err 'note: only 7 huge pages of 2 MiB fit .* beside its descriptors$'
 
 run run --json --memory 1G --base-page 16K
 check 'too small to be optimized: ends with 0' code 0
@@ -149,17 +249,24 @@ check 'from the start, with a rest: that is full' json '
 
 # ---- the limit of mappings ---------------------------------------------
 
-# 40960 pages want 81920 mappings.
-for how in full optimized; do
+# 40960 pages want 81920 mappings; a machine has room for 40304.
+for how in full optimized machine; do
+	pages=40960
+	option="--engine --populate $how"
+	if [ $how = machine ]; then
+		pages=40304
+		option=
+	fi
 	if [ "$max_map_count" -gt 81920 ]; then
 		skip "past the limit ($how)" "vm.max_map_count is high"
 		continue
 	fi
-	run run --json --memory 20G --page-size 512K --populate $how
+	# shellcheck disable=SC2086 # a list of words
+	run run --json --memory 20G --page-size 512K $option
 	check "past the limit ($how): ends with 0" code 0
 	check "past the limit ($how): nothing wrong" sound
 	check "past the limit ($how): said" \
-		err 'of 40960 huge pages stay full'
+		err "of $pages huge pages stay full"
 	check "past the limit ($how): with the value to set" \
 		err 'sysctl -w vm\.max_map_count=8[0-9]{4}$'
 	check "past the limit ($how): as many as fit" json "
@@ -237,16 +344,22 @@ check 'text: ends with 0' code 0
 check 'text: says nothing else' err_empty
 check 'text: what is described' \
 	out '^1 GiB of memory: 262144 base pages of 4 KiB, .* of 64 bytes$'
-check 'text: what is optimized' out '^512 huge pages of 2 MiB'
+check 'text: what is optimized' out '^502 huge pages of 2 MiB'
+check 'text: where it is' \
+	out '^a machine: its descriptors take 16 MiB of .*, 4 MiB are free$'
 check 'text: the picture before' out '^│ 7 tails ├─────▶│ [0-9]+ │ rw  '
 check 'text: the picture after' out '  │ 7 tails ├─────▶│ [0-9]+ │ ro$'
 check 'text: before' out '^before +16777216 +16 MiB +100\.00% +16777216 '
-check 'text: optimized' out '^optimized +2125824 .* +2125824 +10[0-9]+ '
+check 'text: optimized' out '^optimized +2412544 .* +2412544 +10[0-9]+ '
 check 'text: restored' out '^restored +16805888 .* +16805888 '
-check 'text: saved' out '^Saved: 13\.97 MiB, 87\.33% of the descriptors\.$'
+check 'text: saved' out '^Saved: 13\.69 MiB, 85\.62% of the descriptors\.$'
+check 'text: what that is good for' \
+	out '^The buddy .* 1024 pages free, and then 4531: 13\.69 MiB more\.$'
 check 'text: the verdict' out '^Check passed:$'
 check 'text: heads' out '^  262144 descriptors lead to their heads$'
-check 'text: tails' out '^  3584 tail pages refused a write$'
+check 'text: tails' out '^  3514 tail pages refused a write$'
+check 'text: freed pages' out '^  3507 freed pages were allocated and hold '
+check 'text: owners' out '^  every base page has one owner'
 check 'text: lines of at most 80 columns' no_out '^.{81,}$'
 LC_ALL=C
 run run --memory 64M
