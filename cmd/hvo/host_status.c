@@ -4,7 +4,10 @@
  * it as JSON.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "cmd.h"
 #include "host.h"
@@ -58,34 +61,129 @@ static void print_bar(const struct hvo_host_status *s)
 	printf("]\n  # descriptors in memory, . saved\n\n");
 }
 
-/* The value of a line, where it is from, and why it is not known. */
-static void line(struct hvo_table *table, const char *name, const char *value,
-		 const struct hvo_host_figure *figure)
+/* Columns of the terminal; SIZE_MAX where there is none, or it does not say. */
+static size_t terminal_columns(void)
 {
-	bool known = figure->kind != HVO_HOST_UNKNOWN;
+	struct winsize size;
 
-	hvo_table_line(table);
-	hvo_table_cell(table, "%s", name);
-	hvo_table_cell(table, "%s", known ? value : "-");
-	hvo_table_cell(table, "%s", hvo_host_kind_name(figure->kind));
-	if (known)
-		hvo_table_cell(table, "%s", figure->source);
-	else
-		hvo_table_cell(table, "%s: %s", figure->source, figure->why);
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+		return SIZE_MAX;
+	return size.ws_col;
 }
 
-static void size_line(struct hvo_table *table, const char *name,
-		      const struct hvo_host_figure *figure)
+/* Where to cut, before the last such byte that is not the first; 0: nowhere. */
+static size_t cut_before(const char *text, size_t columns, char byte)
 {
+	size_t cut = columns;
+
+	while (cut && text[cut] != byte)
+		cut--;
+	return cut;
+}
+
+/* How much of a text goes on one line: whole words, or as much of a path, or
+ * of a word, as there is room for. */
+static size_t fitting(const char *text, size_t columns)
+{
+	size_t cut = strlen(text);
+
+	if (cut <= columns)
+		return cut;
+	cut = cut_before(text, columns, ' ');
+	if (!cut)
+		cut = cut_before(text, columns, '/');
+	return cut ? cut : columns;
+}
+
+/* What follows the first so many bytes and the blanks behind them. */
+static const char *behind(const char *text, size_t n)
+{
+	return text + n + strspn(text + n, " ");
+}
+
+/* Print a paragraph; lines behind the first are indented. */
+__attribute__((format(printf, 1, 2))) static void paragraph(const char *format,
+							    ...)
+{
+	enum { INDENT = 2 };
+	size_t columns = terminal_columns();
+	size_t n;
+	char buffer[1024];
+	const char *text = buffer;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(buffer, sizeof(buffer), format, arguments);
+	va_end(arguments);
+	n = fitting(text, columns);
+	printf("%.*s\n", (int)n, text);
+	while (*(text = behind(text, n))) {
+		n = fitting(text, columns > INDENT ? columns - INDENT : 1);
+		printf("%*s%.*s\n", INDENT, "", (int)n, text);
+	}
+}
+
+/* One figure: its name, and what it is shown as. */
+struct row {
+	const char *name;
+	const struct hvo_host_figure *figure;
+	bool is_switch; /* else a size */
+};
+
+static const char *value_text(const struct row *row, char *text)
+{
+	if (row->figure->kind == HVO_HOST_UNKNOWN)
+		return "-";
+	if (row->is_switch)
+		return row->figure->value ? "on" : "off";
+	return hvo_size_format(row->figure->value, text);
+}
+
+/* Columns that are left for where figures are from: at least a few. */
+static size_t columns_left(const struct row *rows, size_t n)
+{
+	enum { LEAST = 16 };
+	size_t name = 0, value = strlen("VALUE"), kind = strlen("KIND"), taken;
+	size_t columns = terminal_columns();
 	char text[HVO_SIZE_TEXT];
 
-	line(table, name, hvo_size_format(figure->value, text), figure);
+	for (size_t i = 0; i < n; i++) {
+		size_t v = strlen(value_text(&rows[i], text));
+		size_t k = strlen(hvo_host_kind_name(rows[i].figure->kind));
+
+		name =
+		    strlen(rows[i].name) > name ? strlen(rows[i].name) : name;
+		value = v > value ? v : value;
+		kind = k > kind ? k : kind;
+	}
+	taken = name + value + kind + 3; /* blanks between */
+	return columns > taken + LEAST ? columns - taken : LEAST;
 }
 
-static void switch_line(struct hvo_table *table, const char *name,
-			const struct hvo_host_figure *figure)
+/* The value of a row, where it is from, and why it is not known. */
+static void line(struct hvo_table *table, const struct row *row, size_t columns)
 {
-	line(table, name, figure->value ? "on" : "off", figure);
+	const struct hvo_host_figure *figure = row->figure;
+	char value[HVO_SIZE_TEXT], buffer[1024];
+	const char *from = buffer;
+	size_t n;
+
+	snprintf(buffer, sizeof(buffer), "%s%s%s", figure->source,
+		 figure->kind == HVO_HOST_UNKNOWN ? ": " : "",
+		 figure->kind == HVO_HOST_UNKNOWN ? figure->why : "");
+	n = fitting(from, columns);
+	hvo_table_line(table);
+	hvo_table_cell(table, "%s", row->name);
+	hvo_table_cell(table, "%s", value_text(row, value));
+	hvo_table_cell(table, "%s", hvo_host_kind_name(figure->kind));
+	hvo_table_cell(table, "%.*s", (int)n, from);
+	while (*(from = behind(from, n))) {
+		n = fitting(from, columns);
+		hvo_table_line(table);
+		for (int i = 0; i < 3; i++)
+			hvo_table_cell(table, "%s", "");
+		hvo_table_cell(table, "%.*s", (int)n, from);
+	}
 }
 
 static int print_figures(const struct hvo_host_status *s)
@@ -96,19 +194,25 @@ static int print_figures(const struct hvo_host_status *s)
 	    {"KIND", HVO_LEFT},
 	    {"FROM", HVO_LEFT},
 	};
+	const struct row rows[] = {
+	    {"HVO now", &s->enabled, true},
+	    {"HVO at boot", &s->enabled_at_boot, true},
+	    {"base page", &s->base_page, false},
+	    {"struct page", &s->page_struct, false},
+	    {"memory", &s->present_bytes, false},
+	    {"its descriptors", &s->expected_bytes, false},
+	    {"  in memory", &s->measured_bytes, false},
+	    {"  saved", &s->saved, false},
+	    {"  could be saved", &s->could_save, false},
+	    {"  to give pages back", &s->to_restore, false},
+	    {"memmap on memory", &s->memmap_on_memory_bytes, false},
+	};
+	const size_t n = sizeof(rows) / sizeof(rows[0]);
+	size_t left = columns_left(rows, n);
 	struct hvo_table *t = hvo_table_new(columns, 4, true);
 
-	switch_line(t, "HVO now", &s->enabled);
-	switch_line(t, "HVO at boot", &s->enabled_at_boot);
-	size_line(t, "base page", &s->base_page);
-	size_line(t, "struct page", &s->page_struct);
-	size_line(t, "memory", &s->present_bytes);
-	size_line(t, "its descriptors", &s->expected_bytes);
-	size_line(t, "  in memory", &s->measured_bytes);
-	size_line(t, "  saved", &s->saved);
-	size_line(t, "  could be saved", &s->could_save);
-	size_line(t, "  to give pages back", &s->to_restore);
-	size_line(t, "memmap on memory", &s->memmap_on_memory_bytes);
+	for (size_t i = 0; i < n; i++)
+		line(t, &rows[i], left);
 	return hvo_table_print(t);
 }
 
@@ -169,10 +273,10 @@ static void print_dax(const struct hvo_host_dax *dax)
 
 static int print_status(const struct hvo_host_status *s)
 {
-	printf("Linux %s on %s; HVO supported: %s (%s)\n",
-	       s->release[0] ? s->release : "(unknown)",
-	       s->machine[0] ? s->machine : "an unknown machine",
-	       hvo_host_support_name(s->support), s->support_why);
+	paragraph("Linux %s on %s; HVO supported: %s (%s)",
+		  s->release[0] ? s->release : "(unknown)",
+		  s->machine[0] ? s->machine : "an unknown machine",
+		  hvo_host_support_name(s->support), s->support_why);
 	if (s->encoding != HVO_HOST_ENCODING_UNKNOWN)
 		printf("Tails lead to heads by %s.\n",
 		       hvo_host_encoding_name(s->encoding));
@@ -187,8 +291,10 @@ static int print_status(const struct hvo_host_status *s)
 		puts("There are no pools of huge pages.");
 	for (size_t i = 0; i < s->n_dax; i++)
 		print_dax(&s->dax[i]);
+	if (s->n_warnings)
+		putchar('\n');
 	for (size_t i = 0; i < s->n_warnings; i++)
-		printf("%s* %s\n", i ? "" : "\n", s->warnings[i]);
+		paragraph("* %s", s->warnings[i]);
 	return HVO_EXIT_OK;
 }
 

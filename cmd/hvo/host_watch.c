@@ -28,9 +28,13 @@ struct options {
 	bool help;
 };
 
+/* Columns of the pools' table; rows are sorted by one of them. */
+enum column { SIZE, NODE, TOTAL, FREE, RESERVED, DESCRIPTORS, SAVED, COLUMNS };
+
 struct watch {
 	struct hvo_host *host;
 	struct hvo_host_status first, now;
+	enum column sort;
 	unsigned interval; /* seconds */
 	int row;           /* the next one to write to */
 	bool paused, nodes, keys;
@@ -134,44 +138,130 @@ static void draw_figures(struct watch *w)
 	line(w, "%s", "");
 }
 
-static const char *number_text(const struct hvo_host_figure *figure, char *text,
-			       size_t size)
+/* ---- pools --------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	int width;
+} columns[COLUMNS] = {
+    [SIZE] = {"HUGE PAGE", 10},   [NODE] = {"NODE", 5},
+    [TOTAL] = {"TOTAL", 9},       [FREE] = {"FREE", 9},
+    [RESERVED] = {"RESERVED", 9}, [DESCRIPTORS] = {"DESCRIPTORS", 12},
+    [SAVED] = {"SAVED", 11},
+};
+
+/* What a pool has in a column that is neither its size nor its node. */
+static const struct hvo_host_figure *figure_of(const struct hvo_host_pool *pool,
+					       enum column column)
 {
-	if (!known(figure))
-		return "-";
+	switch (column) {
+	case TOTAL:
+		return &pool->total;
+	case FREE:
+		return &pool->free;
+	case RESERVED:
+		return &pool->reserved;
+	case DESCRIPTORS:
+		return &pool->full_bytes;
+	default:
+		return &pool->saved;
+	}
+}
+
+static int ascending(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* By size and node, the whole host before its nodes; no two are the same. */
+static int by_name(const struct hvo_host_pool *a, const struct hvo_host_pool *b)
+{
+	int order = ascending(a->size, b->size);
+
+	return order ? order : (a->node > b->node) - (a->node < b->node);
+}
+
+/* Figures from the greatest down, those that are not known behind them. */
+static int compare(const void *left, const void *right, void *ctx)
+{
+	const struct hvo_host_pool *a = left, *b = right;
+	const struct hvo_host_figure *of_a, *of_b;
+	enum column column = *(const enum column *)ctx;
+	int order = 0;
+
+	if (column == NODE)
+		order = (a->node > b->node) - (a->node < b->node);
+	if (column == SIZE || column == NODE)
+		return order ? order : by_name(a, b);
+	of_a = figure_of(a, column);
+	of_b = figure_of(b, column);
+	order = known(of_b) - known(of_a);
+	if (!order && known(of_a))
+		order = ascending(of_b->value, of_a->value);
+	return order ? order : by_name(a, b);
+}
+
+static const char *cell_text(const struct hvo_host_pool *pool,
+			     enum column column, char *text, size_t size)
+{
+	const struct hvo_host_figure *figure;
+
+	if (column == SIZE)
+		return hvo_size_format(pool->size, text);
+	if (column == NODE) {
+		snprintf(text, size, "%d", pool->node);
+		return pool->node < 0 ? "all" : text;
+	}
+	figure = figure_of(pool, column);
+	if (column == DESCRIPTORS || column == SAVED || !known(figure))
+		return size_text(figure, text);
 	snprintf(text, size, "%" PRIu64, figure->value);
 	return text;
 }
 
-static void draw_pool(struct watch *w, const struct hvo_host_pool *p)
+/* One line of the table; NULL: the headings, the sorted column's marked. */
+static void draw_pool(struct watch *w, const struct hvo_host_pool *pool)
 {
-	char size[HVO_SIZE_TEXT], full[HVO_SIZE_TEXT], saved[HVO_SIZE_TEXT];
-	char total[24], free[24], reserved[24], node[16] = "all";
+	char text[256], cell[HVO_SIZE_TEXT + 24];
+	size_t used = 0;
 
-	if (p->node >= 0)
-		snprintf(node, sizeof(node), "%d", p->node);
-	line(w, "%9s %4s %9s %9s %9s %11s %11s", hvo_size_format(p->size, size),
-	     node, number_text(&p->total, total, sizeof(total)),
-	     number_text(&p->free, free, sizeof(free)),
-	     number_text(&p->reserved, reserved, sizeof(reserved)),
-	     size_text(&p->full_bytes, full), size_text(&p->saved, saved));
+	for (enum column c = 0; c < COLUMNS; c++) {
+		const char *what = cell;
+
+		if (pool)
+			what = cell_text(pool, c, cell, sizeof(cell));
+		else
+			snprintf(cell, sizeof(cell), "%s%s",
+				 c == w->sort ? ">" : "", columns[c].name);
+		used +=
+		    (size_t)snprintf(text + used, sizeof(text) - used, "%s%*s",
+				     c ? " " : "", columns[c].width, what);
+	}
+	line(w, "%s", text);
 }
 
 static void draw_pools(struct watch *w)
 {
-	line(w, "%9s %4s %9s %9s %9s %11s %11s", "HUGE PAGE", "NODE", "TOTAL",
-	     "FREE", "RESERVED", "DESCRIPTORS", "SAVED");
-	for (size_t i = 0; i < w->now.n_pools; i++)
-		if (w->nodes || w->now.pools[i].node < 0)
-			draw_pool(w, &w->now.pools[i]);
+	struct hvo_host_status *s = &w->now;
+
+	if (s->n_pools)
+		qsort_r(s->pools, s->n_pools, sizeof(*s->pools), compare,
+			&w->sort);
+	draw_pool(w, NULL);
+	for (size_t i = 0; i < s->n_pools; i++)
+		if (w->nodes || s->pools[i].node < 0)
+			draw_pool(w, &s->pools[i]);
 	line(w, "%s", "");
 }
+
+/* ---- the whole ----------------------------------------------------------- */
 
 static void draw_keys(struct watch *w)
 {
 	line(w, "q      quit");
 	line(w, "space  pause, or go on");
 	line(w, "n      pools of each node, or of the whole host only");
+	line(w, "s      sort pools by the next column, which > marks");
 	line(w, "?      this help, or back");
 }
 
@@ -207,7 +297,8 @@ static void draw(struct watch *w)
 			line(w, "* %s", w->now.warnings[i]);
 	}
 	attron(A_REVERSE);
-	mvaddnstr(LINES - 1, 0, "q quit  space pause  n nodes  ? keys", COLS);
+	mvaddnstr(LINES - 1, 0, "q quit  space pause  n nodes  s sort  ? keys",
+		  COLS);
 	attroff(A_REVERSE);
 	refresh();
 }
@@ -245,6 +336,9 @@ static bool take_key(struct watch *w, int key)
 		break;
 	case 'n':
 		w->nodes = !w->nodes;
+		break;
+	case 's':
+		w->sort = (w->sort + 1) % COLUMNS;
 		break;
 	case '?':
 		w->keys = !w->keys;
@@ -324,7 +418,9 @@ static void print_help(void)
 	      "scripts/record-host makes it\n"
 	      "  -h, --help              this text\n"
 	      "\n"
-	      "Keys: q quit, space pause, n pools of each node, ? help.\n"
+	      "Keys: q quit, space pause, n pools of each node, s sort by the "
+	      "next column,\n"
+	      "? help.\n"
 	      "\n"
 	      "Needs a terminal, and no privilege.\n",
 	      stdout);

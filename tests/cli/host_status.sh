@@ -37,6 +37,54 @@ for description in "$fixtures"/*.tree; do
 	check "$name: JSON, all of it" expected "$fixtures/$name.json"
 done
 
+# ---- on a terminal of 80 columns ----------------------------------------
+
+# letters FILE: without the bar that only terminals show, and without spaces,
+# so that it does not matter where lines are broken.
+# shellcheck disable=SC2317 # all_of_it calls it
+letters()
+{
+	grep -v -e '^  \[' -e '^  # descriptors' "$1" | tr -d ' \n'
+}
+
+# on_terminal: what a terminal shows of it, lines that it broke joined again.
+# shellcheck disable=SC2317 # check calls it
+on_terminal()
+{
+	cat >"$work/session" <<-EOF
+	"$hvo" host status --sysroot "$tree"
+	echo 'the end'
+	exec sleep 1000
+	EOF
+	tmux -S "$work/tmux" new-session -d -x 80 -y 60 "sh $work/session"
+	for _ in $(seq 200); do
+		tmux -S "$work/tmux" capture-pane -p -J -t 0 >"$work/screen"
+		if grep -q '^the end' "$work/screen"; then
+			break
+		fi
+		sleep 0.05
+	done
+	tmux -S "$work/tmux" kill-server
+	sed '/^the end/,$d; s/ *$//' "$work/screen" >"$work/out"
+}
+
+# all_of_it: the terminal shows everything that is printed otherwise, and in
+# that sequence.
+# shellcheck disable=SC2317 # check calls it
+all_of_it()
+{
+	letters "$work/out" >"$work/shown"
+	letters "$fixtures/$name.status" | cmp - "$work/shown"
+}
+
+for name in x86-6.18-on x86-numa arm64-64k; do
+	unpack "$name"
+	ran="hvo host status --sysroot $name, on a terminal"
+	on_terminal
+	check "$name: at most 80 columns" no_out '^.{81,}$'
+	check "$name: and nothing left out" all_of_it
+done
+
 # ---- worked out by hand -------------------------------------------------
 
 # 8 huge pages: 7 of 8 pages of 4096 bytes each.

@@ -73,6 +73,23 @@ stop()
 	on_terminal kill-server
 }
 
+# rows EXPECTED: those of pools come to be in this sequence, "SIZE:NODE ...".
+rows()
+{
+	for _ in $(seq 200); do
+		on_terminal capture-pane -p -t 0 >"$work/screen" 2>&1
+		sequence=$(sed -nE \
+			's/^ +([0-9]+) ([MG])iB +(all|[0-9]+) .*/\1\2:\3/p' \
+			"$work/screen" | paste -sd ' ')
+		if [ "$sequence" = "$1" ]; then
+			return 0
+		fi
+		sleep 0.05
+	done
+	cat "$work/screen"
+	return 1
+}
+
 run host watch --help
 check 'the help' out '^Keys: q quit'
 
@@ -112,6 +129,58 @@ check 'SIGTERM: it ends well' shows '^ended with 0$'
 check 'SIGTERM: the terminal is what it was' shows '^terminal as before$'
 stop
 
+# ---- sorted ------------------------------------------------------------
+
+unpack x86-numa
+start
+by_size='2M:all 2M:0 2M:1 1G:all 1G:0 1G:1'
+check 'by size at first' shows '^>HUGE PAGE +NODE +TOTAL '
+check 'by size: all, then nodes' rows "$by_size"
+key s
+check 's: by node' shows '^ +HUGE PAGE +>NODE +TOTAL '
+check 'by node: the whole host first' rows \
+	'2M:all 1G:all 2M:0 1G:0 2M:1 1G:1'
+key s
+check 's: by total' shows ' >TOTAL +FREE '
+check 'by total: the greatest first' rows \
+	'2M:all 2M:0 2M:1 1G:all 1G:0 1G:1'
+key s
+check 's: by free pages' shows ' TOTAL +>FREE '
+check 'by free pages: ties by size and node' rows \
+	'2M:all 2M:0 2M:1 1G:all 1G:0 1G:1'
+key s
+check 's: by reserved pages' shows ' >RESERVED '
+key s
+check 's: by descriptors' shows ' >DESCRIPTORS '
+check 'by descriptors: the greatest first' rows \
+	'1G:all 1G:0 1G:1 2M:all 2M:0 2M:1'
+key n
+check 'sorted without nodes' rows '1G:all 2M:all'
+key n
+key s
+check 's: by what is saved' shows ' >SAVED$'
+check 'by what is saved: unknown, so by size' rows "$by_size"
+key s
+check 's: from the start' shows '^>HUGE PAGE '
+key q
+check 'sorted: it ends well' shows '^ended with 0$'
+stop
+
+# What is known goes before what is not: here free pages of one pool.
+unpack x86-6.18-on
+rm "$tree/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+start
+check 'not known: by size at first' rows '2M:all 2M:0 1G:all 1G:0'
+key s
+key s
+key s
+check 'not known: by free pages' shows ' >FREE '
+check 'not known: last' rows '2M:0 1G:all 1G:0 2M:all'
+stop
+
+# ---- without one, and the command line ---------------------------------
+
+unpack x86-6.18-on
 run host watch --sysroot "$tree"
 check 'no terminal' refused 3 "no terminal.*hvo host status"
 for interval in 0 -1 x 1x 86401 999999999999 ''; do
