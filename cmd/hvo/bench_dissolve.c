@@ -27,6 +27,7 @@ struct result {
 	uint64_t count;       /* optimized huge pages */
 	uint64_t free_before; /* base pages, when it begins */
 	uint64_t restored;    /* dissolved with free pages only */
+	bool refused_clean;   /* and that changed nothing */
 	uint64_t hosted;      /* dissolved however */
 	uint64_t host_pages;  /* base pages that hold descriptors after it */
 	uint64_t base_pages;  /* that became free, and were allocated again */
@@ -45,7 +46,7 @@ static int dissolve_all(struct bench_mm *b, struct result *r)
 	uint64_t time = 0;
 	int error = 0;
 
-	while (r->hosted < r->count && !error) {
+	while (r->hosted < r->count - r->restored && !error) {
 		uint64_t start = bench_now_ns(), done = 0;
 
 		error = dissolve(b, 1, 0, &done);
@@ -62,7 +63,7 @@ static int dissolve_all(struct bench_mm *b, struct result *r)
 
 static int measure(struct bench_mm *b, struct result *r)
 {
-	struct hvo_hugetlb_stats pool;
+	struct hvo_hugetlb_stats pool, after;
 	struct hvo_mm_stats mm;
 	int error = hvo_hugetlb_resize(b->pools, ORDER, 0, r->count, NULL);
 	int code;
@@ -79,6 +80,10 @@ static int measure(struct bench_mm *b, struct result *r)
 	error = dissolve(b, r->count, HVO_FREE_NO_HOST, &r->restored);
 	if (error && error != -HVO_ENOMEM)
 		return bench_mm_failed(b, "dissolving with free pages", error);
+	hvo_hugetlb_stats(b->pools, ORDER, &after);
+	r->refused_clean = error && !r->restored && after.free == pool.free &&
+			   after.optimized == pool.optimized &&
+			   bench_mm_free(b) == r->free_before;
 	code = dissolve_all(b, r);
 	hvo_mm_stats(b->mm, &mm);
 	r->host_pages = mm.owner[HVO_OWNER_HOST];
@@ -92,8 +97,10 @@ static void tell(const struct result *r)
 	       " pages of memory free.\n\n",
 	       r->count, r->free_before);
 	printf("with free pages only  %" PRIu64 " of %" PRIu64
-	       " dissolved; the others are as they were\n",
-	       r->restored, r->count);
+	       " dissolved: the first is refused%s\n",
+	       r->restored, r->count,
+	       r->refused_clean ? ", and nothing changes"
+				: " AND LEAVES CHANGES");
 	printf("hosting their own     %" PRIu64 " of %" PRIu64
 	       " dissolved, %.1f us each: %" PRIu64 " base pages\n"
 	       "                      became free, %" PRIu64
@@ -110,6 +117,7 @@ static int tell_json(const struct result *r)
 	hvo_json_int(o, "pages", r->count);
 	hvo_json_int(o, "free_before", r->free_before);
 	hvo_json_int(o, "restored", r->restored);
+	hvo_json_bool(o, "refused_clean", r->refused_clean);
 	hvo_json_int(o, "hosted", r->hosted);
 	hvo_json_int(o, "base_pages", r->base_pages);
 	hvo_json_int(o, "host_pages", r->host_pages);

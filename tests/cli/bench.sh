@@ -211,6 +211,7 @@ run bench dissolve --count 200 --json
 check 'dissolve ends with 0' code 0
 check 'with no memory free' json '.free_before == 0 and .pages == 200'
 check 'not one can be dissolved with free pages' json '.restored == 0'
+check 'which is refused and changes nothing' json '.refused_clean'
 check 'and every one by hosting' json '.hosted == 200'
 check 'which takes 7 of 512 base pages' json \
 	'.host_pages == 200 * 7 and .base_pages == 200 * 505'
