@@ -157,4 +157,72 @@ bool hvo_host_vmstat(struct hvo_host *host, const char *name, uint64_t *value);
 void hvo_host_pool_path(const struct hvo_host_pool *pool, char *path,
 			size_t size);
 
+/* ---- the kernel's page tables -------------------------------------------- */
+
+/*
+ * Where the kernel's own tables map its page descriptors, read from
+ * /proc/kcore, as root: the vmemmap page i of a huge page is the page of
+ * descriptors number i, counted from the one that has its head's.
+ *
+ * The tables are live: what is read while a huge page is being optimized or
+ * restored may be neither of the two.
+ */
+struct hvo_host_tables;
+
+/*
+ * Returns 0, or -1 with a sentence in message: it is not there, not permitted,
+ * or of a kernel whose tables cannot be read. The host must outlive it.
+ */
+int hvo_host_tables_open(struct hvo_host_tables **tables, struct hvo_host *host,
+			 char *message, size_t size);
+void hvo_host_tables_close(struct hvo_host_tables *tables);
+
+/* The kernel that has them; bytes of its base page and page descriptor. */
+const char *hvo_host_tables_release(const struct hvo_host_tables *tables);
+uint64_t hvo_host_tables_base_page(const struct hvo_host_tables *tables);
+uint64_t hvo_host_tables_record(const struct hvo_host_tables *tables);
+
+struct hvo_host_mapping {
+	uint64_t frame; /* 0 unless mapped */
+	uint64_t bytes; /* that the entry maps: a base page, or a block */
+	bool mapped, writable;
+};
+
+/* Which frame a vmemmap page leads to. Returns 0, or -1: unreadable. */
+int hvo_host_tables_look(const struct hvo_host_tables *tables, uint64_t pfn,
+			 uint64_t page, struct hvo_host_mapping *mapping);
+
+/* How a huge page's vmemmap pages are mapped: which generation of HVO. */
+enum hvo_host_layout {
+	HVO_HOST_LAYOUT_UNMAPPED,     /* some lead nowhere */
+	HVO_HOST_LAYOUT_FULL,         /* each to its own frame: no HVO */
+	HVO_HOST_LAYOUT_RESERVE_TWO,  /* from the third on to the second's */
+	HVO_HOST_LAYOUT_DEVICE_DAX,   /* the same, all writable */
+	HVO_HOST_LAYOUT_FAKE_HEADS,   /* all to the first's */
+	HVO_HOST_LAYOUT_SHARED_TAILS, /* all but the first to one of others */
+	HVO_HOST_LAYOUT_OTHER,        /* none of these */
+};
+
+/* Of n pages as they are mapped. OTHER for want of memory, too. */
+enum hvo_host_layout hvo_host_layout_of(const struct hvo_host_mapping *pages,
+					size_t n);
+
+/* "full", "reserve-two", "device-dax", "fake-heads", "shared-tails", ... */
+const char *hvo_host_layout_name(enum hvo_host_layout layout);
+
+/* How many of n vmemmap pages of a huge page have no frame of their own. */
+uint64_t hvo_host_layout_saves(enum hvo_host_layout layout, uint64_t n);
+
+struct hvo_host_proof {
+	enum hvo_host_layout layout;
+	uint64_t saves; /* vmemmap pages */
+};
+
+/*
+ * What the tables say of the huge page whose head is pfn, which has so many
+ * vmemmap pages. Returns 0, or -1: they cannot be read, or no memory.
+ */
+int hvo_host_prove_layout(const struct hvo_host_tables *tables, uint64_t pfn,
+			  uint64_t pages, struct hvo_host_proof *proof);
+
 #endif

@@ -22,6 +22,8 @@ static const struct verb verbs[] = {
      "prove on a few huge pages that it works"},
     {"apply", hvo_host_main_apply, "hvo host apply",
      "turn it on, for free pages of existing pools too"},
+    {"inspect", hvo_host_main_inspect, "hvo host inspect",
+     "where a huge page's descriptors lead, in the kernel's tables"},
     {"watch", hvo_host_main_watch, "hvo host watch",
      "the status, live in the terminal"},
     {"metrics", hvo_host_main_metrics, "hvo host metrics",

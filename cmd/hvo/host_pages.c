@@ -137,6 +137,8 @@ static void judge_page(struct look *look, uint64_t pfn)
 {
 	struct hvo_huge_flags *flags = look->flags;
 
+	if (flags->frames)
+		flags->frames[flags->pages] = pfn;
 	flags->pages++;
 	flags->fakes += look->fakes;
 	if (look->blanks == look->base_pages)
@@ -221,6 +223,28 @@ static int open_of_process(struct hvo_host *host, long pid, const char *name)
 	else
 		snprintf(path, sizeof(path), "/proc/self/%s", name);
 	return hvo_host_open_file(host, path, 0);
+}
+
+int hvo_huge_frame(struct hvo_host *host, long pid, uint64_t address,
+		   uint64_t base_page, uint64_t *frame)
+{
+	int fd = open_of_process(host, pid, "pagemap");
+	uint64_t entry = 0;
+	bool done;
+	int error;
+
+	if (fd < 0)
+		return errno;
+	done = read_entries(fd, address / base_page, &entry, 1);
+	error = errno;
+	close(fd);
+	*frame = entry & FRAME;
+	if (!done)
+		/* Behind the end of all addresses. */
+		return error == EIO ? EFAULT : error;
+	if (!(entry & PRESENT))
+		return EFAULT;
+	return *frame ? 0 : EPERM;
 }
 
 /* Those descriptors that are open. */

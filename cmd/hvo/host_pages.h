@@ -45,6 +45,8 @@ struct hvo_huge_flags {
 	/* The first that is wrong: its frame, flags and what it should be. */
 	uint64_t pfn, flags;
 	const char *should_be;
+	/* Where to note the heads' frames, room for all pages; or NULL. */
+	uint64_t *frames;
 	const char *failed; /* the file that could not be read */
 	int error;          /* and why; 0 if none */
 };
@@ -64,5 +66,13 @@ int hvo_huge_look(struct hvo_huge_flags *flags, struct hvo_host *host,
 int hvo_huge_look_process(struct hvo_huge_flags *flags, struct hvo_host *host,
 			  uint64_t vmemmap_pages, long pid, uint64_t size,
 			  uint64_t pages);
+
+/*
+ * The frame behind an address of a process (0: this one), in base pages of so
+ * many bytes. Returns 0 or an errno: EFAULT, there is nothing in memory;
+ * EPERM, frames are for root.
+ */
+int hvo_huge_frame(struct hvo_host *host, long pid, uint64_t address,
+		   uint64_t base_page, uint64_t *frame);
 
 #endif

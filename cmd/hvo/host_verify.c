@@ -7,9 +7,11 @@
  * kernel's count of its memory map must have fallen by the pages of
  * descriptors that an optimized page does without, to the page; every base
  * page must read, through the shared tails, as the head or tail that it is;
- * afterwards the count must be what it was. Anything else on the host that
- * comes or goes with huge pages or memory meanwhile moves the count too, so a
- * count that does not fit is taken again before it is called wrong.
+ * afterwards the count must be what it was. The kernel's page tables, where
+ * they can be read, must say of each page that it is optimized; they prove it
+ * without the count, too. Anything else on the host that comes or goes with
+ * huge pages or memory meanwhile moves the count too, so a count that does not
+ * fit is taken again before it is called wrong.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -160,6 +162,22 @@ static int find_pool(struct verify *v)
 
 /* ---- all of it ----------------------------------------------------------- */
 
+/*
+ * Room for the frames looked at, and the kernel's page tables where they can be
+ * read and it is known what to expect in them. False for want of memory.
+ */
+static bool open_more(struct verify *v)
+{
+	char message[512];
+
+	v->frames = calloc(v->pages, sizeof(*v->frames));
+	if (v->saves)
+		/* Where there are none, it is told what that leaves open. */
+		(void)hvo_host_tables_open(&v->tables, v->host, message,
+					   sizeof(message));
+	return v->frames;
+}
+
 static int verify(struct verify *v)
 {
 	int code = hvo_host_may_change(&v->status, "verify");
@@ -168,6 +186,10 @@ static int verify(struct verify *v)
 		code = find_pool(v);
 	if (code)
 		return code;
+	if (!open_more(v)) {
+		hvo_error("out of memory");
+		return HVO_EXIT_FAILED;
+	}
 	v->on = v->status.enabled.value;
 	if (v->pid)
 		code = verify_process(v);
@@ -183,6 +205,8 @@ static int open_and_verify(struct verify *v)
 	if (code)
 		return code;
 	code = verify(v);
+	hvo_host_tables_close(v->tables);
+	free(v->frames);
 	hvo_host_status_free(&v->status);
 	hvo_host_close(v->host);
 	return code;

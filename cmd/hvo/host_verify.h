@@ -37,6 +37,9 @@ struct verify {
 	bool on;        /* HVO, while it was verified */
 	unsigned attempts;
 	struct hvo_huge_flags flags;
+	uint64_t *frames; /* of the heads that were looked at */
+	/* NULL where they cannot be read, or it is unknown what to expect. */
+	struct hvo_host_tables *tables;
 	struct verify_step steps[VERIFY_STEPS];
 	unsigned n_steps;
 };
@@ -52,6 +55,13 @@ int verify_process(struct verify *v);
 __attribute__((format(printf, 4, 5))) void
 verify_step(struct verify *v, const char *name, enum verify_outcome outcome,
 	    const char *format, ...);
+
+/*
+ * Steps on the huge pages looked at last, where the tables can be read: are
+ * they optimized; have they all their descriptors again, being given back?
+ */
+void verify_tables(struct verify *v);
+void verify_tables_back(struct verify *v);
 
 /* Did any step come out so? */
 bool verify_any(const struct verify *v, enum verify_outcome outcome);

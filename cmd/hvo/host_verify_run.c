@@ -152,7 +152,7 @@ static int step_flags(struct verify *v)
 	struct hvo_huge huge;
 	int error = hvo_huge_take(&huge, v->size, v->pages, v->pool->node);
 
-	v->flags = (struct hvo_huge_flags){0};
+	v->flags = (struct hvo_huge_flags){.frames = v->frames};
 	if (error) {
 		hvo_error("huge pages of the pool could not be mapped: %s",
 			  strerror(error));
@@ -160,11 +160,14 @@ static int step_flags(struct verify *v)
 	}
 	error = hvo_huge_look(&v->flags, v->host, v->pool->vmemmap_pages.value,
 			      (uintptr_t)huge.at, v->size, v->pages);
+	if (!error) {
+		tell_flags(v);
+		tell_fakes(v);
+		verify_tables(v);
+	}
 	hvo_huge_give(&huge);
 	if (error)
 		return flags_unreadable(v);
-	tell_flags(v);
-	tell_fakes(v);
 	return HVO_EXIT_OK;
 }
 
@@ -184,9 +187,10 @@ static int attempt(struct verify *v)
 		    v->pool->total.value, v->pool->total.value + v->pages);
 	if (counted)
 		step_count(v, "count", before, v->pages * v->saves);
-	else
+	else if (!v->tables)
 		verify_step(v, "count", VERIFY_UNKNOWN,
-			    "this kernel (%s) does not count its memory map",
+			    "this kernel (%s) does not count its memory map, "
+			    "and its page tables cannot be read",
 			    v->status.release);
 	code = step_flags(v);
 	if (code)
@@ -199,6 +203,7 @@ static int attempt(struct verify *v)
 		    v->pool->total.value);
 	if (counted)
 		step_count(v, "count-back", before, 0);
+	verify_tables_back(v);
 	return HVO_EXIT_OK;
 }
 
@@ -237,6 +242,7 @@ int verify_process(struct verify *v)
 {
 	char size[HVO_SIZE_TEXT];
 
+	v->flags.frames = v->frames;
 	if (hvo_huge_look_process(&v->flags, v->host,
 				  v->pool->vmemmap_pages.value, v->pid, v->size,
 				  v->pages)) {
@@ -252,7 +258,8 @@ int verify_process(struct verify *v)
 	}
 	tell_flags(v);
 	tell_fakes(v);
-	if (!v->flags.fakes)
+	verify_tables(v);
+	if (!v->flags.fakes && !v->tables)
 		verify_step(v, "optimized", VERIFY_UNKNOWN,
 			    "no page shows fake heads: none is optimized, or "
 			    "this kernel (%s) does not show them",

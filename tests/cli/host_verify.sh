@@ -76,6 +76,12 @@ proved()
 	json '(.verdict == "works" or .untold > 0) and .wrong == 0'
 }
 
+# Can the kernel's page tables be read? They prove it without counters.
+tables()
+{
+	head -c 4 /proc/kcore 2>/dev/null | grep -q ELF
+}
+
 if [ -n "$(memmap)" ]; then
 	run host verify --try --json
 	check 'tried: it works' proved
@@ -90,8 +96,13 @@ if [ -n "$(memmap)" ]; then
 else
 	skip 'tried: it works' 'this kernel does not count its memory map'
 	run host verify --try --json
-	check 'tried: it says that it cannot be proved' json \
-		'.verdict == "unproven"'
+	if tables; then
+		check 'tried: the page tables prove it' json \
+			'.verdict == "works"'
+	else
+		check 'tried: it says that it cannot be proved' json \
+			'.verdict == "unproven"'
+	fi
 fi
 check 'tried: every base page was looked at' json '.pages == 8 and
 	.heads == 8 - .untold and
@@ -219,8 +230,12 @@ if can_fake; then
 
 		grep -v memmap /proc/vmstat >"$work/vmstat"
 		faked bind "$work/vmstat" /proc/vmstat host verify --try
-		check 'without the counters it is not proved' code 3
-		check 'and it says so' out 'is not proved'
+		if tables; then
+			check 'without the counters the tables prove it' code 0
+		else
+			check 'without the counters it is not proved' code 3
+			check 'and it says so' out 'is not proved'
+		fi
 		as_before 'without the counters'
 	fi
 else

@@ -22,18 +22,67 @@ settings()
 		END { print k == 2 ? n : "null" }' /proc/vmstat)}"
 }
 
+# The first frame of the first huge page: its flags have KPF_COMPOUND_HEAD (15)
+# and KPF_HUGE (17), those of the next KPF_COMPOUND_TAIL (16). Linux 6.12 shows
+# heads without tails in free memory, where huge pages have been.
+first_huge()
+{
+	od -v -A n -t x4 /proc/kpageflags | awk '{
+		for (i = 1; i < NF; i += 2) {
+			if (head && $i ~ /[37bf]....$/) { print n - 1; exit }
+			head = $i ~ /[2367abef][89a-f]...$/
+			n++
+		}
+	}'
+}
+
+# Where a process has a huge page mapped.
+huge_of()
+{
+	awk '/^[0-9a-f]+-/ { at = $1 }
+		/^KernelPageSize: *2048 kB/ {
+			sub(/-.*/, "", at)
+			print at
+			exit
+		}' "/proc/$1/smaps"
+}
+
+# A process whose C library takes its memory from huge pages, until 3 is closed.
+hold()
+{
+	mkfifo /tmp/held
+	GLIBC_TUNABLES=glibc.malloc.hugetlb=2 hvo sim - </tmp/held \
+		>/dev/null 2>&1 &
+	holder=$!
+	exec 3>/tmp/held
+	until address=$(huge_of $holder) && [ -n "$address" ]; do
+		kill -0 $holder || return
+	done
+}
+
 say settings settings
 say status hvo host status --json
 say list hvo host list --json --bytes
 say verify hvo host verify --json
 say try hvo host verify --try --json
 say unchanged settings
+say huge-page hvo host inspect "$(first_huge)" --json
+say huge-tail hvo host inspect $(($(first_huge) + 300)) --json
+say no-frame hvo host inspect 0xffffffffff --json
 say dry hvo host apply --dry-run --json
 say apply hvo host apply --step 3 --json
 say applied settings
 say again hvo host verify --json
+say renewed hvo host inspect "$(first_huge)" --json
+hold
+say mapped hvo host inspect --pid "$holder" "$address" --json
+say of-process hvo host verify --pid "$holder" --json
+say not-mapped hvo host inspect --pid "$holder" 1000 --json
+exec 3>&-
+wait "$holder"
 say off hvo host apply --off --json
 say back settings
+say restored hvo host inspect "$(first_huge)" --json
 # More than one node has, of what all have.
 say short hvo host verify --try --pages 300 --json
 say unharmed settings
