@@ -32,11 +32,13 @@ static bool has_signature(const uint8_t *bytes, const char *signature, size_t n)
 	return true;
 }
 
-/* A table's name is its signature, but for one. */
+/* A table's name is its signature, but for two. */
 static void name_of(const char *signature, char name[5])
 {
 	if (has_signature((const uint8_t *)signature, "APIC", 4))
 		signature = "MADT";
+	else if (has_signature((const uint8_t *)signature, "FACP", 4))
+		signature = "FADT";
 	for (size_t i = 0; i < 4; i++)
 		name[i] = signature[i];
 	name[4] = '\0';

@@ -226,6 +226,7 @@ int kernel_test(struct kernel_memory *m)
 	kernel_report(kernel_walked_frames(m) == kernel_counted_frames(m),
 		      "frames by the tables are those that are counted");
 	kernel_report(kernel_fine(m), "the check");
+	kernel_test_image();
 	test_writes(m);
 	test_readers(m);
 	kernel_test_reshape(m);

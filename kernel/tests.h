@@ -29,6 +29,7 @@ struct hvo_hugetlb_stats kernel_pool(struct kernel_memory *memory,
 				     unsigned order);
 
 /* Tests by subject; each prints its lines. */
+void kernel_test_image(void);
 void kernel_test_reshape(struct kernel_memory *memory);
 void kernel_test_poison(struct kernel_memory *memory);
 void kernel_test_hotplug(struct kernel_memory *memory);

@@ -109,6 +109,22 @@ static void read_slit(struct result *result, const void *table, size_t size)
 		demand(result->distance[i] >= HVO_DISTANCE_LOCAL);
 }
 
+static void read_fadt(struct result *result, const void *table, size_t size)
+{
+	struct hvo_acpi_fadt fadt;
+	enum hvo_firmware_error error =
+	    hvo_acpi_fadt(table, size, &fadt, &result->fault);
+
+	check_result(result, error);
+	for (int i = 0; !error && i < 2; i++) {
+		const struct hvo_acpi_register *reg =
+		    i ? &fadt.pm_timer : &fadt.pm1a_control;
+
+		demand(reg->space != HVO_ACPI_SPACE_IO ||
+		       reg->address <= UINT16_MAX);
+	}
+}
+
 /* ---- checksums ---------------------------------------------------------- */
 
 static void sum_up(uint8_t *data, size_t size, size_t checksum)
@@ -153,6 +169,8 @@ static void as_image(struct image *image)
 		read_srat(&result, table.bytes, table.size);
 	if (!hvo_acpi_find(&physical, pvh.rsdp, "SLIT", &table, NULL))
 		read_slit(&result, table.bytes, table.size);
+	if (!hvo_acpi_find(&physical, pvh.rsdp, "FACP", &table, NULL))
+		read_fadt(&result, table.bytes, table.size);
 	if (hvo_acpi_find(&physical, pvh.rsdp, "ZZZZ", &table, &result.fault))
 		demand(fault_is(&result.fault, result.fault.error));
 }
@@ -168,12 +186,14 @@ static void as_tables(const uint8_t *data, size_t size)
 	    {"APIC", read_madt},
 	    {"SRAT", read_srat},
 	    {"SLIT", read_slit},
+	    {"FACP", read_fadt},
 	};
+	const size_t count = sizeof(readers) / sizeof(readers[0]);
 	struct result result;
 
 	begin(&result);
-	for (size_t i = 0; i < 3; i++) {
-		size_t part = i == 2 ? size : size / 2;
+	for (size_t i = 0; i < count; i++) {
+		size_t part = i == count - 1 ? size : size / 2;
 		struct bytes table = bytes_copy(data, part);
 		uint32_t length = (uint32_t)part;
 

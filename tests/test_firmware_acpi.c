@@ -209,6 +209,31 @@ static void put_rintc_affinity(struct table *srat, uint32_t domain,
 	put(srat, 0, 4);
 }
 
+/* With ports and without generic addresses. */
+static struct table make_fadt(size_t size)
+{
+	struct table fadt = begin("FACP", 6);
+
+	while (fadt.size < size)
+		put(&fadt, 0, 1);
+	fadt.data[64] = 0x04;
+	fadt.data[65] = 0x06;
+	fadt.data[76] = 0x08;
+	fadt.data[77] = 0x06;
+	fadt.data[113] = HVO_ACPI_FADT_TIMER_32 >> 8;
+	finish(&fadt);
+	return fadt;
+}
+
+static void set_generic(struct table *fadt, size_t at, uint8_t space,
+			uint64_t address)
+{
+	assert_true(at + 12 <= fadt->size);
+	fadt->data[at] = space;
+	memcpy(fadt->data + at + 4, &address, 8);
+	finish(fadt);
+}
+
 /* The readers, on a copy of exactly the table's size. */
 
 static enum hvo_firmware_error read_madt(const struct table *table)
@@ -236,6 +261,18 @@ static enum hvo_firmware_error read_slit(const struct table *table)
 	struct bytes bytes = bytes_copy(table->data, table->size);
 	enum hvo_firmware_error error = hvo_acpi_slit(
 	    bytes.data, bytes.size, &nodes, distance, sizeof(distance), &fault);
+
+	bytes_free(&bytes);
+	return error;
+}
+
+static struct hvo_acpi_fadt fadt;
+
+static enum hvo_firmware_error read_fadt(const struct table *table)
+{
+	struct bytes bytes = bytes_copy(table->data, table->size);
+	enum hvo_firmware_error error =
+	    hvo_acpi_fadt(bytes.data, bytes.size, &fadt, &fault);
 
 	bytes_free(&bytes);
 	return error;
@@ -371,6 +408,41 @@ static void reads_a_table_from_a_file(void **state)
 	assert_int_equal(cpus.cpu[1].node, HVO_NO_NODE);
 	assert_int_equal(local_apic, 0xfee00000);
 	bytes_free(&bytes);
+}
+
+static void assert_register(const struct hvo_acpi_register *reg,
+			    uint64_t address, uint8_t space)
+{
+	assert_int_equal(reg->address, address);
+	assert_int_equal(reg->space, space);
+}
+
+static void reads_fixed_registers(void **state)
+{
+	static const struct {
+		const char *image;
+		uint64_t pm1a_control, pm_timer;
+		uint32_t flags;
+	} expected[] = {
+	    {"firmware_acpi/q35-4-nodes.image", 0x604, 0x608, 0x84a5},
+	    {"firmware_acpi/pc-1-cpu.image", 0x604, 0x608, 0x80a5},
+	    {"firmware_acpi/microvm.image", 0, 0, 0x100400},
+	};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct hvo_acpi_table table;
+
+		start_empty(state);
+		table = find(load_image(expected[i].image), "FACP");
+		assert_int_equal(
+		    hvo_acpi_fadt(table.bytes, table.size, &fadt, &fault), 0);
+		assert_register(&fadt.pm1a_control, expected[i].pm1a_control,
+				HVO_ACPI_SPACE_IO);
+		assert_register(&fadt.pm_timer, expected[i].pm_timer,
+				HVO_ACPI_SPACE_IO);
+		assert_int_equal(fadt.flags, expected[i].flags);
+	}
+	assert_true(fadt.flags & HVO_ACPI_FADT_REDUCED);
 }
 
 /* ---- the way to a table ------------------------------------------------- */
@@ -724,6 +796,7 @@ static void refuses_every_truncation(void **state)
 	struct table madt = begin_madt();
 	struct table srat = begin_srat(3);
 	struct table slit = begin("SLIT", 1);
+	struct table fadt_table;
 
 	(void)state;
 	put_local_apic(&madt, 0, 0, 1);
@@ -748,6 +821,9 @@ static void refuses_every_truncation(void **state)
 	finish(&slit);
 	assert_int_equal(read_slit(&slit), 0);
 	survive_truncation(&slit, read_slit);
+
+	fadt_table = make_fadt(276);
+	survive_truncation(&fadt_table, read_fadt);
 }
 
 /* ---- SRAT --------------------------------------------------------------- */
@@ -1010,6 +1086,84 @@ static void refuses_counts_that_cannot_be(void **state)
 	    HVO_FIRMWARE_ROOM);
 }
 
+/* ---- FADT --------------------------------------------------------------- */
+
+/* Ports and generic addresses differ, so that it is seen which was taken. */
+static void takes_generic_addresses_first(void **state)
+{
+	struct table table = make_fadt(276);
+
+	(void)state;
+	set_generic(&table, 172, HVO_ACPI_SPACE_IO, 0xffff);
+	set_generic(&table, 208, HVO_ACPI_SPACE_MEMORY, 0x1fed00000);
+	assert_int_equal(read_fadt(&table), 0);
+	assert_register(&fadt.pm1a_control, 0xffff, HVO_ACPI_SPACE_IO);
+	assert_register(&fadt.pm_timer, 0x1fed00000, HVO_ACPI_SPACE_MEMORY);
+	assert_int_equal(fadt.flags, HVO_ACPI_FADT_TIMER_32);
+}
+
+static void takes_ports_without_generic_addresses(void **state)
+{
+	struct table table = make_fadt(276);
+
+	(void)state;
+	/* Of no address, whatever space it says. */
+	set_generic(&table, 172, HVO_ACPI_SPACE_MEMORY, 0);
+	set_generic(&table, 208, HVO_ACPI_SPACE_IO, 0);
+	assert_int_equal(read_fadt(&table), 0);
+	assert_register(&fadt.pm1a_control, 0x604, HVO_ACPI_SPACE_IO);
+	assert_register(&fadt.pm_timer, 0x608, HVO_ACPI_SPACE_IO);
+
+	/* ACPI 1.0 knew none, and one that is cut off is none. */
+	table = make_fadt(116);
+	assert_int_equal(read_fadt(&table), 0);
+	assert_register(&fadt.pm1a_control, 0x604, HVO_ACPI_SPACE_IO);
+	table = make_fadt(276);
+	set_generic(&table, 208, HVO_ACPI_SPACE_IO, 0x9999);
+	table.size = 219;
+	finish(&table);
+	assert_int_equal(read_fadt(&table), 0);
+	assert_register(&fadt.pm_timer, 0x608, HVO_ACPI_SPACE_IO);
+}
+
+static void refuses_ports_that_cannot_be(void **state)
+{
+	static const size_t generic[] = {172, 208};
+	static const uint32_t past = 0x10000;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct table table = make_fadt(276);
+
+		set_generic(&table, generic[i], HVO_ACPI_SPACE_IO, past);
+		fadt.flags = 99;
+		assert_int_equal(read_fadt(&table), HVO_FIRMWARE_RANGE);
+		assert_int_equal(fault.where, generic[i]);
+		assert_int_equal(fadt.flags, 99);
+	}
+	for (size_t at = 64; at <= 76; at += 12) {
+		struct table table = make_fadt(276);
+
+		memcpy(table.data + at, &past, 4);
+		finish(&table);
+		assert_int_equal(read_fadt(&table), HVO_FIRMWARE_RANGE);
+		assert_int_equal(fault.where, at);
+		assert_string_equal(fault.table, "FADT");
+	}
+}
+
+static void refuses_half_a_fadt(void **state)
+{
+	struct table table = make_fadt(115);
+
+	(void)state;
+	assert_int_equal(read_fadt(&table), HVO_FIRMWARE_LENGTH);
+	assert_int_equal(fault.where, 4);
+	table = begin_madt();
+	finish(&table);
+	assert_int_equal(read_fadt(&table), HVO_FIRMWARE_MAGIC);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start_empty, end_empty)
 
 int main(void)
@@ -1019,6 +1173,7 @@ int main(void)
 	    TEST(reads_an_xsdt),
 	    TEST(tells_what_is_not_there),
 	    TEST(reads_a_table_from_a_file),
+	    TEST(reads_fixed_registers),
 	    TEST(walks_either_root),
 	    TEST(is_not_led_in_circles),
 	    TEST(refuses_addresses_that_lead_nowhere),
@@ -1043,6 +1198,10 @@ int main(void)
 	    TEST(picks_the_nodes_rows),
 	    TEST(refuses_distances_that_cannot_be),
 	    TEST(refuses_counts_that_cannot_be),
+	    TEST(takes_generic_addresses_first),
+	    TEST(takes_ports_without_generic_addresses),
+	    TEST(refuses_ports_that_cannot_be),
+	    TEST(refuses_half_a_fadt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

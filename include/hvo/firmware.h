@@ -12,6 +12,7 @@
  *   hvo_pvh_read(), hvo_pvh_memory()       ranges of the machine
  *   hvo_acpi_find(), hvo_acpi_madt()       CPUs
  *   hvo_acpi_find(), hvo_acpi_srat()       their nodes, and nodes of ranges
+ *   hvo_acpi_find(), hvo_acpi_fadt()       where fixed registers are
  *   hvo_memory_normalise()                 the result
  *
  * Nothing is trusted: a reader takes a table's bytes and how many there are,
@@ -321,9 +322,10 @@ struct hvo_acpi_table {
 
 /*
  * Find the first table of that signature ("SRAT", "SLIT", "APIC" for the
- * MADT; four characters) by the RSDP at address rsdp: through the XSDT where
- * the RSDP has one, else through the RSDT. All checksums on the way, and the
- * table's own, are verified. *table is of use after success only.
+ * MADT, "FACP" for the FADT; four characters) by the RSDP at address rsdp:
+ * through the XSDT where the RSDP has one, else through the RSDT. All checksums
+ * on the way, and the table's own, are verified. *table is of use after success
+ * only.
  *
  * Errors: ABSENT, UNREADABLE, MAGIC, LENGTH, CHECKSUM.
  */
@@ -333,7 +335,7 @@ enum hvo_firmware_error hvo_acpi_find(const struct hvo_physical *physical,
 				      struct hvo_firmware_fault *fault);
 
 /*
- * The three tables' readers take a table's bytes, be they found by
+ * The tables' readers take a table's bytes, be they found by
  * hvo_acpi_find() or read from a file; what follows the length that the table
  * gives itself is ignored. Entries of types not named here are skipped.
  * Errors of all: TRUNCATED, MAGIC, LENGTH, CHECKSUM.
@@ -378,6 +380,34 @@ enum hvo_firmware_error hvo_acpi_srat(const void *table, size_t bytes,
 enum hvo_firmware_error hvo_acpi_slit(const void *table, size_t bytes,
 				      const struct hvo_nodes *nodes,
 				      uint8_t *distance, size_t capacity,
+				      struct hvo_firmware_fault *fault);
+
+/* A register, by ACPI's Generic Address Structure. */
+struct hvo_acpi_register {
+	uint64_t address; /* 0: there is no such register */
+	uint8_t space;    /* HVO_ACPI_SPACE_*, or another number of ACPI's */
+};
+
+#define HVO_ACPI_SPACE_MEMORY 0
+#define HVO_ACPI_SPACE_IO     1 /* address is a port */
+
+struct hvo_acpi_fadt {
+	uint32_t flags;                        /* HVO_ACPI_FADT_*, and others */
+	struct hvo_acpi_register pm1a_control; /* PM1a_CNT */
+	struct hvo_acpi_register pm_timer;     /* 3.579545 MHz */
+};
+
+#define HVO_ACPI_FADT_TIMER_32 (1u << 8)  /* it counts 32 bits, else 24 */
+#define HVO_ACPI_FADT_REDUCED  (1u << 20) /* there are no fixed registers */
+
+/*
+ * FADT (signature "FACP"): where two of the fixed registers are. *fadt is
+ * changed on success only.
+ *
+ * Further errors: RANGE (a port past the last one).
+ */
+enum hvo_firmware_error hvo_acpi_fadt(const void *table, size_t bytes,
+				      struct hvo_acpi_fadt *fadt,
 				      struct hvo_firmware_fault *fault);
 
 /* ---- flattened device trees --------------------------------------------- */

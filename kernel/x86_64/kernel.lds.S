@@ -5,7 +5,9 @@ ENTRY(pvh_start)
 
 PHDRS
 {
-	image PT_LOAD FLAGS(7);
+	code PT_LOAD FLAGS(5);
+	constant PT_LOAD FLAGS(4);
+	data PT_LOAD FLAGS(6);
 	note PT_NOTE FLAGS(4);
 }
 
@@ -13,11 +15,21 @@ SECTIONS
 {
 	. = LAYOUT_IMAGE + LAYOUT_LOAD;
 	image_start = .;
-	.text : AT(LAYOUT_LOAD) { KEEP(*(.text.head)) *(.text .text.*) } :image
-	.note.pvh : { KEEP(*(.note.pvh)) } :image :note
-	.rodata : { *(.rodata .rodata.*) } :image
-	.data : { *(.data .data.*) } :image
-	.bss : { *(.bss .bss.* COMMON) . = ALIGN(4096); } :image
+	.text : AT(LAYOUT_LOAD) {
+		KEEP(*(.text.head))
+		*(.text .text.*)
+		. = ALIGN(LAYOUT_PAGE);
+	} :code
+	image_constant = .;
+	.note.pvh : { KEEP(*(.note.pvh)) } :constant :note
+	.rodata : {
+		*(.rodata .rodata.*)
+		*(.data.rel.ro .data.rel.ro.*)
+		. = ALIGN(LAYOUT_PAGE);
+	} :constant
+	image_data = .;
+	.data : { *(.data .data.*) } :data
+	.bss : { *(.bss .bss.* COMMON) . = ALIGN(LAYOUT_PAGE); } :data
 	image_end = .;
 	/DISCARD/ : { *(.comment) *(.note.GNU*) *(.eh_frame*) }
 }
