@@ -124,6 +124,8 @@ static void describe_and_online(void **state)
 	struct machine *m = machine_open(&with_room);
 	uint64_t free = machine_free(m);
 	uint64_t frames = MIB(32) * sizeof(struct hvo_page) / 4096;
+	struct hvo_alloc a = {.order = 4};
+	struct hvo_page *folio;
 	uint64_t done;
 
 	(void)state;
@@ -134,6 +136,10 @@ static void describe_and_online(void **state)
 	assert_int_equal(machine_free(m), free - frames);
 	assert_int_equal(hvo_mm_describe(m->mm, MIB(64), MIB(2), normal, 0),
 			 -HVO_EEXIST);
+	/* A folio of offline pages keeps them offline. */
+	assert_int_equal(hvo_folio_adopt(m->mm, MIB(65), &a, &folio), 0);
+	assert_int_equal(hvo_mm_online(m->mm, MIB(64), MIB(2)), -HVO_ESTATE);
+	assert_int_equal(hvo_folio_put(m->mm, folio), 0);
 	assert_int_equal(hvo_mm_online(m->mm, MIB(64), MIB(2)), 0);
 	assert_int_equal(hvo_mm_online(m->mm, MIB(64), MIB(32)), -HVO_ESTATE);
 	assert_int_equal(hvo_mm_online(m->mm, MIB(66), MIB(30)), 0);

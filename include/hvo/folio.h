@@ -154,10 +154,9 @@ int hvo_folio_join(struct hvo_mm *mm, struct hvo_page *folio, unsigned order);
  * Make 2^order aligned base pages a folio: an isolated range (contig.h), or
  * offline pages that nobody has, either in full or described as an optimized
  * folio of that order. alloc's order and flags count, but RESERVE and
- * THIS_NODE; the rest does not. Offline pages are the caller's: no two calls
- * for the same. Returns 0, -HVO_ESTATE, -HVO_EALIGN, -HVO_EORDER,
- * -HVO_ERANGE, -HVO_EABSENT, -HVO_EDOMAIN, -HVO_ENOMEM, -HVO_EMAPPINGS,
- * -HVO_EWORK.
+ * THIS_NODE; the rest does not. Of several calls for the same pages one gets
+ * them. Returns 0, -HVO_ESTATE, -HVO_EALIGN, -HVO_EORDER, -HVO_ERANGE,
+ * -HVO_EABSENT, -HVO_EDOMAIN, -HVO_ENOMEM, -HVO_EMAPPINGS, -HVO_EWORK.
  */
 int hvo_folio_adopt(struct hvo_mm *mm, hvo_pfn_t pfn,
 		    const struct hvo_alloc *alloc, struct hvo_page **folio);

@@ -4,7 +4,8 @@
  * while, never across a call of the engine that changes anything, of the port
  * but to look at a translation, or of a callback.
  *
- * Order: a page cache's lock before a zone's; no other two are held at once.
+ * Order: a page cache's lock before a zone's, and a zone's before that of the
+ * records of bad pages; no other two are held at once.
  */
 #ifndef HVO_LOCK_H
 #define HVO_LOCK_H

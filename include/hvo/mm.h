@@ -219,7 +219,7 @@ int hvo_mm_undescribe(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count,
  * Put described memory online: its OFFLINE pages become free. The range is
  * whole subsections of one zone, described in full, all offline.
  * Returns 0, -HVO_EALIGN, -HVO_ERANGE, -HVO_EABSENT, -HVO_EDOMAIN (zones, or
- * DEVICE), -HVO_ESTATE (online, or optimized).
+ * DEVICE), -HVO_ESTATE (online, optimized, or in a folio).
  */
 int hvo_mm_online(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count);
 
@@ -254,7 +254,7 @@ int hvo_mm_offline_begin(struct hvo_mm *mm, struct hvo_offlining *o,
 			 hvo_pfn_t pfn, uint64_t count);
 int hvo_mm_offline_ready(struct hvo_mm *mm, struct hvo_offlining *o,
 			 uint64_t brought);
-void hvo_mm_offline_finish(struct hvo_mm *mm, const struct hvo_offlining *o);
+void hvo_mm_offline_finish(struct hvo_mm *mm, struct hvo_offlining *o);
 void hvo_mm_offline_cancel(struct hvo_mm *mm, struct hvo_offlining *o);
 
 /* ---- calling the engine directly --------------------------------------- */

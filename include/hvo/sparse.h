@@ -78,6 +78,9 @@ int hvo_sparse_add(struct hvo_sparse *sparse, hvo_pfn_t pfn, uint64_t count,
 /* The reverse. -HVO_EABSENT, -HVO_EBUSY (one is online). */
 int hvo_sparse_remove(struct hvo_sparse *sparse, hvo_pfn_t pfn, uint64_t count);
 
+/* Take back a removal that nobody has followed up: present as before. */
+void hvo_sparse_readd(struct hvo_sparse *sparse, hvo_pfn_t pfn, uint64_t count);
+
 /* Mark subsections online or not. -HVO_EABSENT. */
 int hvo_sparse_set_online(struct hvo_sparse *sparse, hvo_pfn_t pfn,
 			  uint64_t count, bool online);

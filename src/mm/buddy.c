@@ -18,9 +18,8 @@ static uint64_t fresh_flags(unsigned domain)
 	return (uint64_t)domain << HVO_PAGE_DOMAIN_SHIFT;
 }
 
-void hvo_page_reset(struct hvo_page *page, unsigned domain)
+void hvo_page_renew(struct hvo_page *page, unsigned domain, uint64_t keep)
 {
-	atomic_store_explicit(&page->compound_info, 0, memory_order_relaxed);
 	page->data = 0;
 	atomic_store_explicit(&page->refcount, 0, memory_order_relaxed);
 	page->order = 0;
@@ -28,8 +27,10 @@ void hvo_page_reset(struct hvo_page *page, unsigned domain)
 	for (size_t i = 0; i < sizeof(page->owner) / sizeof(*page->owner); i++)
 		page->owner[i] = 0;
 #endif
-	atomic_store_explicit(&page->flags, fresh_flags(domain),
+	keep &= hvo_page_flags(page);
+	atomic_store_explicit(&page->flags, fresh_flags(domain) | keep,
 			      memory_order_release);
+	atomic_store_explicit(&page->compound_info, 0, memory_order_release);
 }
 
 bool hvo_page_is_fresh(const struct hvo_page *page, unsigned domain)

@@ -15,16 +15,6 @@ static uint64_t spares(const struct hvo_mm *mm, unsigned order)
 			 hvo_pages(order));
 }
 
-/* Fresh, except that a bad page stays marked as such. */
-static void reset_page(struct hvo_page *page, unsigned domain)
-{
-	uint64_t bad = hvo_page_flags(page) & HVO_PAGE_POISON;
-
-	hvo_page_reset(page, domain);
-	if (bad)
-		hvo_page_mark(page, HVO_PAGE_POISON);
-}
-
 uint64_t hvo_folio_clear(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
 {
 	unsigned domain = hvo_sparse_domain(&mm->sparse, pfn);
@@ -33,7 +23,7 @@ uint64_t hvo_folio_clear(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
 
 	for (uint64_t i = 0; i < hvo_pages(order); i++) {
 		if (i < spares(mm, order))
-			reset_page(&page[i], domain);
+			hvo_page_renew(&page[i], domain, HVO_PAGE_POISON);
 		else
 			atomic_store_explicit(&page[i].compound_info, 0,
 					      memory_order_release);
@@ -82,22 +72,25 @@ uint64_t hvo_folio_finish(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
 	return hvo_pages(order) - bad;
 }
 
-/* A claimed folio that is not online: its pages are offline as they are. */
+/*
+ * A claimed folio that is not online: its pages are offline as they are.
+ * Without its mark it looks so already, to those who report bad pages: hence
+ * the lock. O(pages) under it.
+ */
 static void go_offline(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
 {
 	struct hvo_page *head = hvo_page_at(mm, pfn);
-	uint64_t keep =
-	    hvo_page_flags(head) & (HVO_PAGE_RECORDS | HVO_PAGE_POISON);
+	struct hvo_zone *zone = hvo_zone_of(mm, pfn);
 
 	uncommit(mm, pfn, order);
-	if (hvo_folio_optimized(mm, head)) {
-		hvo_page_reset(head, hvo_sparse_domain(&mm->sparse, pfn));
-		hvo_page_mark(head, keep);
-	} else {
+	hvo_mm_lock(mm, &zone->lock);
+	if (hvo_folio_optimized(mm, head))
+		hvo_page_renew(head, zone->domain,
+			       HVO_PAGE_RECORDS | HVO_PAGE_POISON);
+	else
 		hvo_folio_clear(mm, pfn, order);
-	}
-	hvo_account(hvo_zone_of(mm, pfn), HVO_OWNER_FOLIO, HVO_OWNER_OFFLINE,
-		    hvo_pages(order));
+	hvo_account(zone, HVO_OWNER_FOLIO, HVO_OWNER_OFFLINE, hvo_pages(order));
+	hvo_mm_unlock(&zone->lock);
 }
 
 /* ---- freeing ---------------------------------------------------------- */

@@ -222,8 +222,19 @@ static inline unsigned hvo_block_order(const struct hvo_mm *mm, hvo_pfn_t pfn,
 
 /* ---- buddy.c: free areas ------------------------------------------------ */
 
-/* Make a page's descriptor fresh, as hvo_page_record() has it. */
-void hvo_page_reset(struct hvo_page *page, unsigned domain);
+/*
+ * Make a page's descriptor fresh, as hvo_page_record() has it, but for the
+ * flags in `keep` that it has. A head is one until its flags are written, in
+ * one store; a tail until the last store. So who looks under the zone's lock
+ * for pages that are neither sees the descriptor before or after, not between.
+ */
+void hvo_page_renew(struct hvo_page *page, unsigned domain, uint64_t keep);
+
+/* The same, all of it fresh. */
+static inline void hvo_page_reset(struct hvo_page *page, unsigned domain)
+{
+	hvo_page_renew(page, domain, 0);
+}
 
 /* Is a descriptor fresh? */
 bool hvo_page_is_fresh(const struct hvo_page *page, unsigned domain);
@@ -382,6 +393,12 @@ int hvo_range_of_zone(const struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count);
 /* ---- zone.c ------------------------------------------------------------- */
 
 /*
+ * Lock the zone that has pfn, inside the map; NULL if there is nothing. While
+ * it is held, no page of the zone goes online, offline or away.
+ */
+struct hvo_zone *hvo_zone_lock(struct hvo_mm *mm, hvo_pfn_t pfn);
+
+/*
  * Are there bad pages that are not retired? They may be a folio's, marked in
  * its tails. Of a folio that the caller owns it cannot miss one. O(zones).
  */
@@ -511,7 +528,8 @@ void hvo_record_split(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned to);
 
 /*
  * Lead the vmemmap from a bad frame to another, where all pages that it
- * describes can be isolated. True when done: the page is retired.
+ * describes can be isolated. True when done: the page is retired, or free if
+ * it was found good meanwhile.
  */
 bool hvo_frame_replace(struct hvo_mm *mm, hvo_pfn_t pfn);
 

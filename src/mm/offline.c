@@ -129,12 +129,13 @@ static void finish_page(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn)
 		hvo_account(zone, HVO_OWNER_POISON, HVO_OWNER_OFFLINE, 1);
 }
 
-void hvo_mm_offline_finish(struct hvo_mm *mm, const struct hvo_offlining *o)
+void hvo_mm_offline_finish(struct hvo_mm *mm, struct hvo_offlining *o)
 {
 	struct hvo_zone *zone = hvo_zone_of(mm, o->pfn);
 	hvo_pfn_t pfn = o->pfn;
 
 	hvo_mm_lock(mm, &zone->lock);
+	sweep(mm, o, zone); /* a bad page may be good again, and free */
 	while (pfn < end_of(o)) {
 		struct hvo_page *page = hvo_page_at(mm, pfn);
 		uint64_t pages = 1;

@@ -28,16 +28,14 @@ static bool mark_bad(struct hvo_page *page)
 	return known;
 }
 
-int hvo_folio_poison(struct hvo_mm *mm, struct hvo_page *folio, hvo_pfn_t pfn)
+/* Write down that a page of the folio at head, or it itself, is bad. */
+static int note_bad(struct hvo_mm *mm, hvo_pfn_t head, hvo_pfn_t pfn)
 {
-	hvo_pfn_t head = hvo_page_pfn(mm, folio);
 	bool known = false;
 	int err = 0;
 
-	if (!in_folio(mm, folio, pfn))
-		return -HVO_ERANGE;
 	hvo_mm_lock(mm, &mm->poison_lock);
-	if (pfn != head && hvo_folio_optimized(mm, folio))
+	if (pfn != head && hvo_folio_optimized(mm, hvo_page_at(mm, head)))
 		err = hvo_record_add(mm, head, pfn - head, &known);
 	else
 		known = mark_bad(hvo_page_at(mm, pfn));
@@ -47,15 +45,13 @@ int hvo_folio_poison(struct hvo_mm *mm, struct hvo_page *folio, hvo_pfn_t pfn)
 	return err;
 }
 
-int hvo_folio_unpoison(struct hvo_mm *mm, struct hvo_page *folio, hvo_pfn_t pfn)
+/* The reverse. */
+static int note_good(struct hvo_mm *mm, hvo_pfn_t head, hvo_pfn_t pfn)
 {
-	hvo_pfn_t head = hvo_page_pfn(mm, folio);
 	int err = 0;
 
-	if (!in_folio(mm, folio, pfn))
-		return -HVO_ERANGE;
 	hvo_mm_lock(mm, &mm->poison_lock);
-	if (pfn != head && hvo_folio_optimized(mm, folio))
+	if (pfn != head && hvo_folio_optimized(mm, hvo_page_at(mm, head)))
 		err = hvo_record_drop(mm, head, pfn - head);
 	else if (!(hvo_page_unmark(hvo_page_at(mm, pfn), HVO_PAGE_POISON) &
 		   HVO_PAGE_POISON))
@@ -64,6 +60,20 @@ int hvo_folio_unpoison(struct hvo_mm *mm, struct hvo_page *folio, hvo_pfn_t pfn)
 		hvo_sub(&hvo_zone_of(mm, pfn)->poisoned, 1);
 	hvo_mm_unlock(&mm->poison_lock);
 	return err;
+}
+
+int hvo_folio_poison(struct hvo_mm *mm, struct hvo_page *folio, hvo_pfn_t pfn)
+{
+	return in_folio(mm, folio, pfn)
+		   ? note_bad(mm, hvo_page_pfn(mm, folio), pfn)
+		   : -HVO_ERANGE;
+}
+
+int hvo_folio_unpoison(struct hvo_mm *mm, struct hvo_page *folio, hvo_pfn_t pfn)
+{
+	return in_folio(mm, folio, pfn)
+		   ? note_good(mm, hvo_page_pfn(mm, folio), pfn)
+		   : -HVO_ERANGE;
 }
 
 /* ---- elsewhere -------------------------------------------------------- */
@@ -86,14 +96,50 @@ static bool take_out(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn)
 	return true;
 }
 
-/* A page in no folio. Zone's lock held. -HVO_EBUSY: it is in transit. */
+/*
+ * Settle what becomes of a page that is in no folio, with the zone's lock held,
+ * under which memory goes online and offline and away: as long as `settler`
+ * looks, the page stays there.
+ */
+static int settle(struct hvo_mm *mm, hvo_pfn_t pfn,
+		  int (*settler)(struct hvo_mm *mm, struct hvo_zone *zone,
+				 hvo_pfn_t pfn))
+{
+	struct hvo_zone *zone = hvo_zone_lock(mm, pfn);
+	int err;
+
+	if (!zone)
+		return -HVO_EABSENT;
+	err = settler(mm, zone, pfn);
+	hvo_mm_unlock(&zone->lock);
+	return err;
+}
+
+/*
+ * Is it part of an optimized folio that nobody has, offline? Its head is as
+ * good as ours. Zone's lock held.
+ */
+static bool is_nobodys(const struct hvo_mm *mm, hvo_pfn_t pfn, hvo_pfn_t *head)
+{
+	struct hvo_range_state state = hvo_vmemmap_state(mm->map, pfn);
+
+	*head = pfn & ~(hvo_pages(state.order) - 1);
+	return state.state == HVO_OPTIMIZED &&
+	       !hvo_sparse_online(&mm->sparse, pfn) &&
+	       !(hvo_page_flags(hvo_page_at(mm, *head)) & HVO_PAGE_MARKS);
+}
+
+/* Zone's lock held. -HVO_EBUSY: the page is in transit. */
 static int poison_locked(struct hvo_mm *mm, struct hvo_zone *zone,
 			 hvo_pfn_t pfn)
 {
 	struct hvo_page *page = hvo_page_at(mm, pfn);
 	uint64_t flags = hvo_page_flags(page);
 	bool offline = !hvo_sparse_online(&mm->sparse, pfn);
+	hvo_pfn_t head;
 
+	if (is_nobodys(mm, pfn, &head))
+		return note_bad(mm, head, pfn);
 	if (flags & (HVO_PAGE_FOLIO | HVO_PAGE_ISOLATED | HVO_PAGE_CACHE) ||
 	    hvo_page_is_tail(page))
 		return -HVO_EBUSY;
@@ -111,59 +157,33 @@ static int poison_locked(struct hvo_mm *mm, struct hvo_zone *zone,
 	return 0;
 }
 
-/* An optimized folio that nobody has, offline: its head is as good as ours. */
-static bool poison_offline(struct hvo_mm *mm, hvo_pfn_t pfn, int *err)
+/* 0 if the page has gone since. */
+static uint64_t flags_of(const struct hvo_mm *mm, hvo_pfn_t pfn)
 {
-	struct hvo_range_state state = hvo_vmemmap_state(mm->map, pfn);
-	hvo_pfn_t head = pfn & ~(hvo_pages(state.order) - 1);
-	bool known = false;
+	uint64_t flags = 0;
 
-	if (hvo_sparse_online(&mm->sparse, pfn) ||
-	    state.state != HVO_OPTIMIZED ||
-	    (hvo_page_flags(hvo_page_at(mm, head)) & HVO_PAGE_MARKS))
-		return false;
-	hvo_mm_lock(mm, &mm->poison_lock);
-	if (pfn == head)
-		known = mark_bad(hvo_page_at(mm, pfn));
-	else
-		*err = hvo_record_add(mm, head, pfn - head, &known);
-	if (!*err && !known)
-		hvo_add(&hvo_zone_of(mm, pfn)->poisoned, 1);
-	hvo_mm_unlock(&mm->poison_lock);
-	return true;
+	hvo_port_read_begin(mm->config.port);
+	if (hvo_pfn_valid(mm->map, pfn))
+		flags = hvo_page_flags(hvo_page_at(mm, pfn));
+	hvo_port_read_end(mm->config.port);
+	return flags;
 }
 
 /* It is marked; if it holds descriptors, can they live elsewhere? */
 static bool is_stuck(struct hvo_mm *mm, hvo_pfn_t pfn)
 {
-	uint64_t flags = hvo_page_flags(hvo_page_at(mm, pfn));
-
-	if ((flags & (HVO_PAGE_VMEMMAP | HVO_PAGE_BOOT)) &&
-	    hvo_frame_replace(mm, pfn)) {
-		hvo_sub(&mm->unrecoverable, 1);
+	if ((flags_of(mm, pfn) & (HVO_PAGE_VMEMMAP | HVO_PAGE_BOOT)) &&
+	    hvo_frame_replace(mm, pfn))
 		return false;
-	}
 	/* Look again: the frame may have been freed, and retired, by now. */
-	flags = hvo_page_flags(hvo_page_at(mm, pfn));
-	return flags & (FRAMES | HVO_PAGE_ALTMAP);
-}
-
-static int poison_page(struct hvo_mm *mm, hvo_pfn_t pfn)
-{
-	struct hvo_zone *zone = hvo_zone_of(mm, pfn);
-	int err;
-
-	hvo_mm_lock(mm, &zone->lock);
-	err = poison_locked(mm, zone, pfn);
-	hvo_mm_unlock(&zone->lock);
-	return err;
+	return flags_of(mm, pfn) & (FRAMES | HVO_PAGE_ALTMAP);
 }
 
 int hvo_mm_poison(struct hvo_mm *mm, hvo_pfn_t pfn, bool *unrecoverable)
 {
 	struct hvo_page *folio;
 	bool stuck;
-	int err = 0;
+	int err;
 
 	if (unrecoverable)
 		*unrecoverable = false;
@@ -176,11 +196,9 @@ int hvo_mm_poison(struct hvo_mm *mm, hvo_pfn_t pfn, bool *unrecoverable)
 		hvo_folio_put(mm, folio);
 		return err;
 	}
-	if (poison_offline(mm, pfn, &err))
-		return err;
-	err = poison_page(mm, pfn);
-	if (err && hvo_cache_drain(mm, hvo_zone_of(mm, pfn)))
-		err = poison_page(mm, pfn);
+	err = settle(mm, pfn, poison_locked);
+	if (err == -HVO_EBUSY && hvo_cache_drain(mm, hvo_zone_of(mm, pfn)))
+		err = settle(mm, pfn, poison_locked);
 	if (err)
 		return err;
 	stuck = is_stuck(mm, pfn);
@@ -191,14 +209,17 @@ int hvo_mm_poison(struct hvo_mm *mm, hvo_pfn_t pfn, bool *unrecoverable)
 
 /* ---- good again ------------------------------------------------------- */
 
-/* A page in no folio. Zone's lock held. */
+/* Zone's lock held. */
 static int unpoison_locked(struct hvo_mm *mm, struct hvo_zone *zone,
 			   hvo_pfn_t pfn)
 {
 	struct hvo_page *page = hvo_page_at(mm, pfn);
 	uint64_t flags = hvo_page_flags(page);
 	bool offline = !hvo_sparse_online(&mm->sparse, pfn);
+	hvo_pfn_t head;
 
+	if (is_nobodys(mm, pfn, &head))
+		return note_good(mm, head, pfn);
 	if (flags & HVO_PAGE_FOLIO || hvo_page_is_tail(page))
 		return -HVO_EBUSY;
 	if (!(flags & HVO_PAGE_POISON))
@@ -218,29 +239,10 @@ static int unpoison_locked(struct hvo_mm *mm, struct hvo_zone *zone,
 	return 0;
 }
 
-/* An optimized folio that nobody has, offline. */
-static bool unpoison_offline(struct hvo_mm *mm, hvo_pfn_t pfn, int *err)
-{
-	struct hvo_range_state state = hvo_vmemmap_state(mm->map, pfn);
-	hvo_pfn_t head = pfn & ~(hvo_pages(state.order) - 1);
-
-	if (hvo_sparse_online(&mm->sparse, pfn) || pfn == head ||
-	    state.state != HVO_OPTIMIZED ||
-	    (hvo_page_flags(hvo_page_at(mm, head)) & HVO_PAGE_MARKS))
-		return false;
-	hvo_mm_lock(mm, &mm->poison_lock);
-	*err = hvo_record_drop(mm, head, pfn - head);
-	if (!*err)
-		hvo_sub(&hvo_zone_of(mm, pfn)->poisoned, 1);
-	hvo_mm_unlock(&mm->poison_lock);
-	return true;
-}
-
 int hvo_mm_unpoison(struct hvo_mm *mm, hvo_pfn_t pfn)
 {
 	struct hvo_page *folio;
-	struct hvo_zone *zone;
-	int err = 0;
+	int err;
 
 	if (!hvo_pfn_valid(mm->map, pfn) ||
 	    !hvo_sparse_present(&mm->sparse, pfn))
@@ -251,24 +253,26 @@ int hvo_mm_unpoison(struct hvo_mm *mm, hvo_pfn_t pfn)
 		hvo_folio_put(mm, folio);
 		return err;
 	}
-	if (unpoison_offline(mm, pfn, &err))
-		return err;
-	zone = hvo_zone_of(mm, pfn);
-	hvo_mm_lock(mm, &zone->lock);
-	err = unpoison_locked(mm, zone, pfn);
-	hvo_mm_unlock(&zone->lock);
-	return err;
+	return settle(mm, pfn, unpoison_locked);
 }
 
-bool hvo_mm_poisoned(const struct hvo_mm *mm, hvo_pfn_t pfn)
+/* Inside a read-side section. */
+static bool is_bad(const struct hvo_mm *mm, hvo_pfn_t pfn)
 {
-	const struct hvo_page *head;
+	const struct hvo_page *head = hvo_compound_head(hvo_page_at(mm, pfn));
 
-	if (!hvo_pfn_valid(mm->map, pfn))
-		return false;
-	head = hvo_compound_head(hvo_page_at(mm, pfn));
 	if (hvo_folio_optimized(mm, head))
 		return hvo_record_has(mm, hvo_page_pfn(mm, head),
 				      pfn - hvo_page_pfn(mm, head));
 	return hvo_page_flags(hvo_page_at(mm, pfn)) & HVO_PAGE_POISON;
+}
+
+bool hvo_mm_poisoned(const struct hvo_mm *mm, hvo_pfn_t pfn)
+{
+	bool bad;
+
+	hvo_port_read_begin(mm->config.port);
+	bad = hvo_pfn_valid(mm->map, pfn) && is_bad(mm, pfn);
+	hvo_port_read_end(mm->config.port);
+	return bad;
 }

@@ -5,8 +5,9 @@
  * Descriptors are the engine's: populate and depopulate. Their pages belong to
  * nobody (HVO_OWNER_OFFLINE) until they go online, and have no mark, so that
  * no free area can have them: a subsection's online bit is set before its
- * first page becomes free and cleared, with the zone's lock held, when none
- * is free any more.
+ * first page becomes free and cleared when none is free any more. That, and
+ * going away, happens with the zone's lock held: offline pages are nobody's,
+ * so those who report bad ones rely on it (poison.c).
  */
 
 #include "internal.h"
@@ -184,20 +185,41 @@ static uint64_t step_pages(const struct hvo_mm *mm, hvo_pfn_t pfn,
 	return at - pfn;
 }
 
+/*
+ * Nobody has the range: from now on it is absent to all but the engine, and no
+ * report of a bad page changes any more what goes with it.
+ */
+static int leave(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count,
+		 struct goods *goods)
+{
+	struct hvo_zone *zone = hvo_zone_lock(mm, pfn);
+	hvo_pfn_t at = pfn;
+	int err = 0;
+
+	if (!zone)
+		return -HVO_EABSENT;
+	while (!err && at < pfn + count)
+		err = inspect(mm, &at, pfn + count, goods);
+	if (!err)
+		err = hvo_sparse_remove(&mm->sparse, pfn, count);
+	hvo_mm_unlock(&zone->lock);
+	return err;
+}
+
 static int undescribe_step(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count,
 			   struct hvo_work *work)
 {
 	struct hvo_zone *zone = hvo_zone_of(mm, pfn);
 	struct goods goods = {0};
-	int err = 0;
+	int err = leave(mm, pfn, count, &goods);
 
-	for (hvo_pfn_t at = pfn; !err && at < pfn + count;)
-		err = inspect(mm, &at, pfn + count, &goods);
-	if (!err)
-		err = hvo_vmemmap_depopulate(mm->map, pfn, count, work, NULL);
 	if (err)
 		return err;
-	hvo_sparse_remove(&mm->sparse, pfn, count);
+	err = hvo_vmemmap_depopulate(mm->map, pfn, count, work, NULL);
+	if (err) {
+		hvo_sparse_readd(&mm->sparse, pfn, count);
+		return err;
+	}
 	hvo_sub(&zone->present, count);
 	hvo_sub(&zone->owner[HVO_OWNER_OFFLINE], goods.offline);
 	hvo_sub(&zone->owner[HVO_OWNER_ALTMAP], goods.altmap);
@@ -259,39 +281,61 @@ static hvo_pfn_t online_some(struct hvo_mm *mm, hvo_pfn_t pfn, hvo_pfn_t end)
 	return next + 1;
 }
 
-void hvo_online(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
+/* Pages that nobody has are free from now on. Their online bits are set. */
+static void give_pages(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
 {
 	hvo_pfn_t end = pfn + count;
 
-	hvo_sparse_set_online(&mm->sparse, pfn, count, true);
 	while (pfn < end)
 		pfn = online_some(mm, pfn, end);
+}
+
+void hvo_online(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
+{
+	hvo_sparse_set_online(&mm->sparse, pfn, count, true);
+	give_pages(mm, pfn, count);
+}
+
+/* Is a page part of a folio, or are its descriptors? */
+static bool in_folio(const struct hvo_mm *mm, hvo_pfn_t pfn)
+{
+	const struct hvo_page *page = hvo_page_at(mm, pfn);
+
+	return hvo_page_is_tail(page) ||
+	       (hvo_page_flags(page) & HVO_PAGE_FOLIO) ||
+	       hvo_vmemmap_state(mm->map, pfn).state != HVO_FULL;
 }
 
 static int online_refuses(const struct hvo_mm *mm, hvo_pfn_t pfn,
 			  uint64_t count)
 {
-	uint64_t unit = hvo_pages(mm->geometry.unit_order);
-	int err = hvo_sparse_validate(&mm->sparse, pfn, count);
+	int err = hvo_range_of_zone(mm, pfn, count);
 
-	if (!err)
-		err = hvo_range_of_zone(mm, pfn, count);
 	if (!err && hvo_domain_type(hvo_sparse_domain(&mm->sparse, pfn)) ==
 			HVO_ZONE_DEVICE)
 		err = -HVO_EDOMAIN;
-	for (hvo_pfn_t at = pfn; !err && at < pfn + count; at += unit)
-		if (hvo_sparse_online(&mm->sparse, at) ||
-		    hvo_vmemmap_state(mm->map, at).state != HVO_FULL)
+	for (hvo_pfn_t at = pfn; !err && at < pfn + count; at++)
+		if (hvo_sparse_online(&mm->sparse, at) || in_folio(mm, at))
 			err = -HVO_ESTATE;
 	return err;
 }
 
 int hvo_mm_online(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
 {
-	int err = online_refuses(mm, pfn, count);
+	int err = hvo_sparse_validate(&mm->sparse, pfn, count);
+	struct hvo_zone *zone;
 
+	if (err)
+		return err;
+	zone = hvo_zone_lock(mm, pfn);
+	if (!zone)
+		return -HVO_EABSENT;
+	err = online_refuses(mm, pfn, count);
 	if (!err)
-		hvo_online(mm, pfn, count);
+		hvo_sparse_set_online(&mm->sparse, pfn, count, true);
+	hvo_mm_unlock(&zone->lock);
+	if (!err)
+		give_pages(mm, pfn, count);
 	return err;
 }
 

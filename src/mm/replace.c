@@ -24,9 +24,8 @@ struct site {
 	uint64_t count;
 };
 
-/* Where the frame is in use; false where nothing can be done about it. */
-static bool find_site(const struct hvo_mm *mm, hvo_pfn_t frame,
-		      struct site *site)
+/* Inside a read-side section. */
+static bool look(const struct hvo_mm *mm, hvo_pfn_t frame, struct site *site)
 {
 	const struct hvo_page *page = hvo_page_at(mm, frame);
 	uint64_t size = hvo_page_size(&mm->geometry);
@@ -34,7 +33,7 @@ static bool find_site(const struct hvo_mm *mm, hvo_pfn_t frame,
 	    (unsigned char *)hvo_page_at(mm, mm->config.pfn_first);
 	uint64_t first;
 
-	if (!page->data)
+	if (!hvo_pfn_valid(mm->map, frame) || !page->data)
 		return false;
 	site->home = page->data - 1;
 	site->va = window + site->home * size;
@@ -44,6 +43,18 @@ static bool find_site(const struct hvo_mm *mm, hvo_pfn_t frame,
 	return hvo_vmemmap_state(mm->map, site->pfn).state == HVO_FULL &&
 	       hvo_port_translate(mm->config.port, site->va).frame.nr ==
 		   hvo_mm_frame(mm, frame).nr;
+}
+
+/* Where the frame is in use; false where nothing can be done about it. */
+static bool find_site(const struct hvo_mm *mm, hvo_pfn_t frame,
+		      struct site *site)
+{
+	bool found;
+
+	hvo_port_read_begin(mm->config.port);
+	found = look(mm, frame, site);
+	hvo_port_read_end(mm->config.port);
+	return found;
 }
 
 static int take_frame(struct hvo_mm *mm, hvo_pfn_t near, hvo_pfn_t *pfn)
@@ -88,15 +99,11 @@ static int move(struct hvo_mm *mm, void *va, struct hvo_run from,
 	return err;
 }
 
-/* Move an isolated site; the bad frame is retired. */
+/* Move an isolated site from a bad frame, which is freed. */
 static int move_site(struct hvo_mm *mm, const struct site *site, hvo_pfn_t bad)
 {
-	struct hvo_page *page = hvo_page_at(mm, bad);
+	const struct hvo_frames frames = hvo_mm_frames(mm);
 	struct hvo_run from = hvo_pages_run(mm, bad, 1);
-	struct hvo_zone *zone = hvo_zone_of(mm, bad);
-	enum hvo_owner owner = hvo_page_flags(page) & HVO_PAGE_BOOT
-				   ? HVO_OWNER_BOOT
-				   : HVO_OWNER_VMEMMAP;
 	hvo_pfn_t pfn;
 	int err = take_frame(mm, site->pfn, &pfn);
 
@@ -110,10 +117,8 @@ static int move_site(struct hvo_mm *mm, const struct site *site, hvo_pfn_t bad)
 	}
 	hvo_page_at(mm, pfn)->data = site->home + 1;
 	hvo_page_mark(hvo_page_at(mm, pfn), HVO_PAGE_VMEMMAP);
-	hvo_mm_lock(mm, &zone->lock);
-	hvo_retire(mm, bad, owner);
-	hvo_mm_unlock(&zone->lock);
-	hvo_uncommit(mm, from);
+	/* Retired, unless it was found good meanwhile. */
+	frames.free(frames.ctx, from);
 	return 0;
 }
 

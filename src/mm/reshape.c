@@ -130,13 +130,9 @@ static void unmark_parts(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned from,
 	unsigned domain = hvo_sparse_domain(&mm->sparse, pfn);
 
 	for (uint64_t at = hvo_pages(from); at < hvo_pages(to);
-	     at += hvo_pages(from)) {
-		struct hvo_page *part = hvo_page_at(mm, pfn + at);
-		uint64_t bad = hvo_page_flags(part) & HVO_PAGE_POISON;
-
-		hvo_page_reset(part, domain);
-		hvo_page_mark(part, bad);
-	}
+	     at += hvo_pages(from))
+		hvo_page_renew(hvo_page_at(mm, pfn + at), domain,
+			       HVO_PAGE_POISON);
 }
 
 static int join_optimized(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned from,

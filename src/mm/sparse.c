@@ -103,11 +103,22 @@ int hvo_sparse_add(struct hvo_sparse *sparse, hvo_pfn_t pfn, uint64_t count,
 	return 0;
 }
 
+static void set_present(struct hvo_sparse *sparse, hvo_pfn_t pfn,
+			uint64_t count, bool present)
+{
+	hvo_pfn_t end = pfn + count;
+	unsigned index = 0;
+
+	for (; pfn < end; pfn += hvo_pages(sparse->subsection_order)) {
+		struct hvo_section *s = hvo_sparse_section(sparse, pfn, &index);
+
+		set_bit(&s->present, index, present);
+	}
+}
+
 int hvo_sparse_remove(struct hvo_sparse *sparse, hvo_pfn_t pfn, uint64_t count)
 {
 	int err = hvo_sparse_validate(sparse, pfn, count);
-	hvo_pfn_t end = pfn + count;
-	unsigned index = 0;
 
 	if (err)
 		return err;
@@ -115,12 +126,13 @@ int hvo_sparse_remove(struct hvo_sparse *sparse, hvo_pfn_t pfn, uint64_t count)
 		return -HVO_EABSENT;
 	if (any(sparse, pfn, count, hvo_sparse_online, true))
 		return -HVO_EBUSY;
-	for (; pfn < end; pfn += hvo_pages(sparse->subsection_order)) {
-		struct hvo_section *s = hvo_sparse_section(sparse, pfn, &index);
-
-		set_bit(&s->present, index, false);
-	}
+	set_present(sparse, pfn, count, false);
 	return 0;
+}
+
+void hvo_sparse_readd(struct hvo_sparse *sparse, hvo_pfn_t pfn, uint64_t count)
+{
+	set_present(sparse, pfn, count, true);
 }
 
 int hvo_sparse_set_online(struct hvo_sparse *sparse, hvo_pfn_t pfn,

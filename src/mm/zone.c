@@ -34,6 +34,23 @@ const char *hvo_owner_name(enum hvo_owner owner)
 	return (unsigned)owner < HVO_OWNERS ? names[owner] : "unknown";
 }
 
+struct hvo_zone *hvo_zone_lock(struct hvo_mm *mm, hvo_pfn_t pfn)
+{
+	for (;;) {
+		struct hvo_zone *zone = hvo_zone_of(mm, pfn);
+
+		bool present;
+
+		hvo_mm_lock(mm, &zone->lock);
+		present = hvo_sparse_present(&mm->sparse, pfn);
+		if (present && hvo_zone_of(mm, pfn) == zone)
+			return zone;
+		hvo_mm_unlock(&zone->lock);
+		if (!present)
+			return NULL;
+	}
+}
+
 static struct hvo_zone *find_zone(struct hvo_mm *mm, unsigned node,
 				  enum hvo_zone_type type)
 {
