@@ -36,6 +36,7 @@ struct buddy_run {
 	struct buddy_times folios[BUDDY_ORDERS], library[BUDDY_ORDERS];
 	struct buddy_crowd crowd[BUDDY_CROWDS];
 	size_t crowds;
+	bool library_keeps; /* the memory that it was given back */
 };
 
 /* Measure 1, 2, 4, ... threads up to options.threads. Returns 0 or an exit

@@ -233,6 +233,8 @@ check 'buddy ends with 0' code 0
 check 'it did all orders' json '[.orders[].order] == [0,1,3,6,9,12,15,18]'
 check 'on both sides' json '.orders | all(.alloc_ns.median > 0 and
 	.free_ns.median > 0 and .library_alloc_ns.median > 0)'
+check 'it says how the C library was measured' json \
+	'.library_keeps_memory | type == "boolean"'
 check 'and from 1 to 3 threads' json '[.threads[].threads] == [1,2,3]'
 run bench buddy --rounds 1 --threads 1
 check 'for people too' out '^ORDER +SIZE +FOLIOS'
