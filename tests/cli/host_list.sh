@@ -85,6 +85,35 @@ for column in SIZE NODE TOTAL FREE RESERVED SURPLUS OVERCOMMIT GIGANTIC PAGES \
 	check "help: $column" out "^  $column  "
 done
 
+# ---- recorded hosts -----------------------------------------------------
+
+# 256 KiB of descriptors for 8 pages of 2 MiB, 32 KiB kept; 16 MiB for one of
+# 1 GiB, 4 KiB kept: what the kernel's counters say is saved.
+unpack x86-6.12-on
+run host list -b --raw -o SIZE,NODE,TOTAL,FULL,OPTIMIZED,SAVED,COULD-SAVE \
+	--sysroot "$tree"
+check '6.12: on' prints \
+	'SIZE NODE TOTAL FULL OPTIMIZED SAVED COULD-SAVE' \
+	'2097152 all 8 262144 32768 229376 0' \
+	'2097152 0 8 262144 32768 229376 0' \
+	'1073741824 all 1 16777216 4096 16773120 0' \
+	'1073741824 0 1 16777216 4096 16773120 0'
+unpack x86-6.12-numa
+run host list -b -n --raw -o NODE,TOTAL,FREE,FULL,SAVED,COULD-SAVE,TO-RESTORE \
+	--sysroot "$tree"
+check '6.12: two nodes, half of the pages from before' prints \
+	'all 16 16 524288 229376 229376 229376' '0 9 9 294912 - - -' \
+	'1 7 7 229376 - - -' 'all 0 0 0 0 0 0' '0 0 0 0 0 0 0' '1 0 0 0 0 0 0'
+unpack x86-6.1-on
+run host list -n --raw -o TOTAL,FREE,RESERVED,SURPLUS,OVERCOMMIT,SAVED,WHY \
+	--sysroot "$tree"
+check '6.1: a pool in use' \
+	out '^10 9 9 2 4 - Linux\\x20counts\\x20them\\x20since\\x206.11$'
+unpack x86-6.1-off
+run host list -n -b --raw -o SIZE,NODE,OPTIMIZED,SAVED --sysroot "$tree"
+check '6.1: off' prints '2097152 all 32768 -' '2097152 0 32768 -' \
+	'1073741824 all 4096 -' '1073741824 0 4096 -'
+
 # ---- no pools, and this host --------------------------------------------
 
 unpack nothing

@@ -80,6 +80,42 @@ for description in "$fixtures"/*.tree; do
 	check "$name: what status says" agrees_with_status
 done
 
+# samples PATTERN LINE...: of the samples whose names match these, no others.
+samples()
+{
+	grep -E "^$1" "$work/out" >"$work/samples"
+	shift
+	printf '%s\n' "$@" | diff - "$work/samples"
+}
+
+# (8 + 12224) x 4096, of 12288 x 4096 bytes.
+unpack x86-6.12-numa
+run host metrics --sysroot "$tree"
+check '6.12, two nodes: its figures' samples 'hvo_(enabled|memory|desc)' \
+	'hvo_enabled 1' 'hvo_enabled_at_boot 0' 'hvo_memory_bytes 3221225472' \
+	'hvo_descriptors_expected_bytes 50331648' \
+	'hvo_descriptors_bytes 50102272' 'hvo_descriptors_saved_bytes 229376' \
+	'hvo_descriptors_savable_bytes 229376' \
+	'hvo_descriptors_restore_bytes 229376'
+# (9 + 8128) x 4096; 8 x 7 x 4096 and 4095 x 4096.
+unpack x86-6.12-on
+run host metrics --sysroot "$tree"
+check '6.12: its descriptors' samples 'hvo_descriptors' \
+	'hvo_descriptors_expected_bytes 50331648' \
+	'hvo_descriptors_bytes 33329152' \
+	'hvo_descriptors_saved_bytes 17002496' \
+	'hvo_descriptors_savable_bytes 0' \
+	'hvo_descriptors_restore_bytes 17002496'
+check '6.12: of each size' samples 'hvo_pool_saved' \
+	'hvo_pool_saved_bytes{size="2097152"} 229376' \
+	'hvo_pool_saved_bytes{size="1073741824"} 16773120'
+for name in x86-6.1-on x86-6.1-off; do
+	unpack $name
+	run host metrics --sysroot "$tree"
+	check "$name: nothing where nothing is counted" no_out \
+		'^hvo_(descriptors(_sav.*|_restore)?|pool_saved)_bytes'
+done
+
 run host metrics
 check 'this host' promtool_passes
 
