@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of changed settings. Each keeps its file open, so that writing back
- * is one system call, which a handler of a crash may make too.
+ * is one system call, which a signal's handler may make too. A handler finds
+ * the table whole at any moment: an entry is written before it is counted, and
+ * its file is closed when it no longer is.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +22,7 @@ struct setting {
 };
 
 static struct setting settings[HVO_CHANGE_MAX];
-static size_t used;
+static atomic_size_t used;
 static sigset_t held, outside;
 
 /* ---- writing ------------------------------------------------------------- */
@@ -66,7 +69,7 @@ static struct setting *find(const char *path)
 	return NULL;
 }
 
-/* Returns 0 or an errno. A crash in between finds the table whole. */
+/* Returns 0 or an errno. */
 static int remember(struct hvo_host *host, const char *path)
 {
 	struct setting *setting = &settings[used];
@@ -95,17 +98,20 @@ int hvo_change_set(struct hvo_host *host, const char *path, uint64_t value)
 	return error ? error : write_text(find(path)->fd, text);
 }
 
+/* A handler may find the last entry twice on the way, which does no harm. */
 void hvo_change_forget(const char *path)
 {
 	struct setting *setting = find(path);
 	size_t behind;
+	int fd;
 
 	if (!setting)
 		return;
+	fd = setting->fd;
 	behind = (size_t)(settings + used - setting) - 1;
-	close(setting->fd);
-	used--;
 	memmove(setting, setting + 1, behind * sizeof(*setting));
+	used--;
+	close(fd);
 }
 
 static bool is_back(struct hvo_host *host, const struct setting *setting)
@@ -145,9 +151,13 @@ static const int crashes[] = {SIGABRT, SIGBUS, SIGSEGV, SIGFPE, SIGILL};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static void at_crash(int number)
+static void (*tell_stopped)(void);
+
+static void at_signal(int number)
 {
 	write_back();
+	if (used && tell_stopped)
+		tell_stopped();
 	/* SA_RESETHAND: now it has its usual effect. */
 	raise(number);
 }
@@ -158,7 +168,30 @@ static void at_exit(void)
 	write_back();
 }
 
-/* A signal that is ignored and held back would be pending all the same. */
+/* While one is handled, none of the others comes. */
+static void handle(int number)
+{
+	struct sigaction action = {.sa_handler = at_signal,
+				   .sa_flags = (int)SA_RESETHAND};
+
+	sigfillset(&action.sa_mask);
+	sigaction(number, &action, NULL);
+}
+
+/* What ends the program in either case. */
+static void guard_ends(void)
+{
+	static bool guarded;
+
+	if (guarded)
+		return;
+	guarded = true;
+	for (size_t i = 0; i < COUNT(crashes); i++)
+		handle(crashes[i]);
+	atexit(at_exit);
+}
+
+/* One that is ignored and held back would be pending all the same. */
 static bool is_ignored(int number)
 {
 	struct sigaction action;
@@ -169,21 +202,21 @@ static bool is_ignored(int number)
 
 void hvo_change_begin(void)
 {
-	struct sigaction action = {.sa_handler = at_crash,
-				   .sa_flags = (int)SA_RESETHAND};
-	static bool guarded;
-
 	sigemptyset(&held);
 	for (size_t i = 0; i < COUNT(endings); i++)
 		if (!is_ignored(endings[i]))
 			sigaddset(&held, endings[i]);
 	sigprocmask(SIG_BLOCK, &held, &outside);
-	if (guarded)
-		return;
-	guarded = true;
-	for (size_t i = 0; i < COUNT(crashes); i++)
-		sigaction(crashes[i], &action, NULL);
-	atexit(at_exit);
+	guard_ends();
+}
+
+void hvo_change_guard(void (*stopped)(void))
+{
+	tell_stopped = stopped;
+	for (size_t i = 0; i < COUNT(endings); i++)
+		if (!is_ignored(endings[i]))
+			handle(endings[i]);
+	guard_ends();
 }
 
 bool hvo_change_stopped(void)

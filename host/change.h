@@ -4,11 +4,16 @@
  * the work ends, when it fails, when the program calls exit(), crashes, or is
  * told to end by a signal.
  *
- * Signals that end a program are held back meanwhile, so that none comes
- * between two halves of a change; who works long asks hvo_change_stopped()
- * between steps. There is one table a process, as there is one set of signals.
+ * Who changes settings says first what such a signal does meanwhile:
  *
- * Locking: none; one thread changes settings.
+ *   hvo_change_begin()  it is held back, so that none comes between two halves
+ *                       of a change; who works long asks hvo_change_stopped()
+ *                       between steps.
+ *   hvo_change_guard()  settings are put back, and it ends the program at once.
+ *
+ * There is one table a process, as there is one set of signals.
+ *
+ * Locking: none; one thread changes settings. Others may run.
  */
 #ifndef HVO_HOST_CHANGE_H
 #define HVO_HOST_CHANGE_H
@@ -20,8 +25,18 @@
 /* Settings that may be changed at a time. */
 #define HVO_CHANGE_MAX 8
 
-/* Hold back signals from here on. What the process ignores stays ignored. */
+/*
+ * Hold back signals from here on, until hvo_change_end(). What the process
+ * ignores stays ignored.
+ */
 void hvo_change_begin(void);
+
+/*
+ * From here on signals put settings back and end the program, and so do its
+ * crashes. Where there were any to put back, stopped() is called in between, in
+ * the signal's handler. What the process ignores stays ignored.
+ */
+void hvo_change_guard(void (*stopped)(void));
 
 /*
  * Write a number to a file. What the file held when it was first written to is

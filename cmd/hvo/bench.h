@@ -96,8 +96,8 @@ bool bench_read_number(const char *path, uint64_t *value);
 /*
  * Write a number to a file of /proc/sys or /sys. What it held before the
  * first such call is written back by bench_settings_restore(), by exit(),
- * and when a signal ends the program (SIGKILL aside). At most 4 files;
- * path must stay valid. Returns 0 or an errno.
+ * and when a signal ends the program (SIGKILL aside). Returns 0 or an errno,
+ * as hvo_change_set() does.
  */
 int bench_setting_set(const char *path, uint64_t value);
 
