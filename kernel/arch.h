@@ -3,16 +3,16 @@
  * What an architecture does for the reference kernel, and what it calls.
  *
  * Each of kernel/x86_64, kernel/aarch64 and kernel/riscv64 implements all
- * arch_*() functions; which of them is linked is decided when the kernel is
- * built. Entry code brings the boot CPU into kernel_main() and every other one
- * into kernel_cpu_main(), each with a stack of its own, its number known to
- * arch_cpu(), traps installed, interrupts on, floating point usable, and the
- * MMU on with
+ * arch_*() functions, here and in tables.h; which of them is linked is decided
+ * when the kernel is built. Entry code brings the boot CPU into kernel_main()
+ * and every other one into kernel_cpu_main(), each with a stack of its own, its
+ * number known to arch_cpu(), traps installed, interrupts on, floating point
+ * usable, and the MMU on with
  *
  *   - the kernel's own image, not writable where it is code or constant;
- *   - the direct map: all RAM, and the devices that the kernel uses, at
- *     arch_direct_map() + physical address, by the largest blocks;
- *   - nothing where arch_vmemmap() points: that window is the port's.
+ *   - the direct map: the devices that the kernel uses, and all RAM, which
+ *     kernel_discover() adds, by the largest blocks;
+ *   - nothing in the vmemmap's window, which is the port's.
  *
  * All CPUs use the same tables. There is no scheduler and no user space: a CPU
  * does one thing at a time, and interrupt handlers only answer other CPUs.
@@ -32,12 +32,13 @@
 
 /* ---- what firmware said -------------------------------------------------- */
 
-/* All that the kernel knows of its machine; filled in by arch_discover(). */
+/* All that the kernel knows of its machine; filled in by kernel_discover(). */
 struct kernel_machine {
-	/* Not normalised; with the image, the tables of firmware that are
-	 * needed later, and everything else that must not be overwritten as
+	/* As it comes; with the image, the tables of firmware that are needed
+	 * later, and everything else that must not be overwritten as
 	 * HVO_MEMORY_RESERVED. */
-	struct hvo_memory_map memory;
+	struct hvo_memory_map listed;
+	struct hvo_memory_map memory; /* that, normalised to whole pages */
 	struct hvo_nodes nodes;
 	uint8_t distance[KERNEL_NODES * KERNEL_NODES];
 	bool has_distance;
@@ -45,13 +46,15 @@ struct kernel_machine {
 	uint64_t boot_cpu;    /* its id in cpus */
 	char line[KERNEL_LINE];
 	/* Where the arrays above are. */
-	struct hvo_memory_range range[KERNEL_RANGES];
+	struct hvo_memory_range listed_range[KERNEL_RANGES];
+	struct hvo_memory_range range[2 * KERNEL_RANGES];
 	uint32_t domain[KERNEL_NODES];
 	struct hvo_cpu cpu[KERNEL_CPUS];
 };
 
 /*
- * Read firmware's tables. The arrays in *machine are set up by the caller.
+ * Read firmware's tables into *machine, all but memory. The caller has set up
+ * the arrays, and adds the image to what is listed.
  * Does not return when it cannot: kernel_panic() with one line that says what
  * is missing or wrong, and what to do (no device tree, say).
  */
@@ -62,18 +65,18 @@ const char *arch_name(void);
 
 /* ---- memory -------------------------------------------------------------- */
 
-uintptr_t arch_direct_map(void);
+struct kernel_addresses {
+	uintptr_t direct_map;     /* of physical address 0 */
+	uint64_t direct_map_size; /* physical addresses it has room for */
+	uint64_t direct_mapped;   /* those below are there from the start */
 
-/* Bytes of physical addresses that the direct map has room for. */
-uint64_t arch_direct_map_size(void);
+	/* Where the vmemmap's window begins and how large it may be. Its
+	 * top-level entries are the port's alone, and empty. */
+	uintptr_t vmemmap;
+	uint64_t vmemmap_size;
+};
 
-/* Where the vmemmap's window begins and how large it may be. Its top-level
- * entries are the port's alone, and empty. */
-uintptr_t arch_vmemmap(void);
-uint64_t arch_vmemmap_size(void);
-
-/* The table that all CPUs use for these addresses, in the direct map. */
-uint64_t *arch_root_table(void);
+extern const struct kernel_addresses arch_addresses;
 
 /*
  * Store to, or load from, an address that may fault. Returns whether it went

@@ -6,6 +6,7 @@
 #include "arch.h"
 #include "bench.h"
 #include "break.h"
+#include "discover.h"
 #include "fault.h"
 #include "memory.h"
 #include "print.h"
@@ -25,17 +26,6 @@ unsigned hvo_radix_cpu(void)
 void hvo_radix_relax(void)
 {
 	arch_relax();
-}
-
-static void discover(void)
-{
-	machine.memory.range = machine.range;
-	machine.memory.capacity = KERNEL_RANGES;
-	machine.nodes.domain = machine.domain;
-	machine.nodes.capacity = KERNEL_NODES;
-	machine.cpus.cpu = machine.cpu;
-	machine.cpus.capacity = KERNEL_CPUS;
-	arch_discover(&machine);
 }
 
 static bool is_word(const char *at, const char *word)
@@ -58,7 +48,7 @@ _Noreturn void kernel_main(void)
 	int code = KERNEL_EXIT_OK;
 
 	kernel_print("hvo: %s\n", arch_name());
-	discover();
+	kernel_discover(&machine);
 	if (has_word(machine.line, "hvo.panic"))
 		kernel_panic("asked for by the command line");
 	kernel_memory_make(&memory, &machine);

@@ -2,15 +2,15 @@
 #include "memory.h"
 #include "print.h"
 #include <string.h>
+#include "discover.h"
 #include "hvo/memblock.h"
+#include "image.h"
 #include "work.h"
 
 /* What is needed to make the manager, and not after that. */
 struct making {
-	struct hvo_memory_map map; /* normalised */
 	struct hvo_memblock memblock;
 	struct hvo_hugetlb_boot boot;
-	struct hvo_memory_range range[2 * KERNEL_RANGES];
 	struct hvo_memblock_region memory[2 * KERNEL_RANGES];
 	struct hvo_memblock_region reserved[4 * KERNEL_RANGES];
 };
@@ -28,26 +28,13 @@ static uint64_t round_up(uint64_t n, uint64_t to)
 	return (n + to - 1) / to * to;
 }
 
+/* A physical address by the direct map. */
+static void *direct(uint64_t physical)
+{
+	return (void *)(arch_addresses.direct_map + physical);
+}
+
 /* ---- memblock ------------------------------------------------------------ */
-
-static void normalise(struct kernel_machine *machine)
-{
-	struct hvo_firmware_fault fault;
-	char text[HVO_FIRMWARE_LINE];
-
-	making.map.range = making.range;
-	making.map.capacity = 2 * KERNEL_RANGES;
-	if (hvo_memory_normalise(&machine->memory, &making.map, KERNEL_PAGE,
-				 &fault))
-		kernel_panic("%s",
-			     hvo_firmware_describe(&fault, text, sizeof(text)));
-}
-
-static bool is_ram(const struct hvo_memory_range *range)
-{
-	return range->type == HVO_MEMORY_RAM ||
-	       range->flags & HVO_MEMORY_ON_RAM;
-}
 
 static void add_range(const struct hvo_memory_range *range)
 {
@@ -58,7 +45,7 @@ static void add_range(const struct hvo_memory_range *range)
 					    ? HVO_MEMBLOCK_NOMAP
 					    : HVO_MEMBLOCK_NONE;
 
-	if (!is_ram(range))
+	if (!kernel_is_ram(range))
 		return;
 	require(
 	    hvo_memblock_add_node(mb, range->base, range->size, node, flags),
@@ -79,8 +66,8 @@ static void fill_memblock(const struct kernel_machine *machine)
 	};
 
 	require(hvo_memblock_init(&making.memblock, &config), "memblock");
-	for (size_t i = 0; i < making.map.count; i++)
-		add_range(&making.map.range[i]);
+	for (size_t i = 0; i < machine->memory.count; i++)
+		add_range(&machine->memory.range[i]);
 	/* So that parameters can name the only node there is. */
 	if (!machine->nodes.count)
 		require(hvo_memblock_set_node(&making.memblock, 0, UINT64_MAX,
@@ -95,7 +82,7 @@ static void *take(uint64_t bytes, const char *what)
 {
 	uint64_t at = hvo_memblock_phys_alloc(
 	    &making.memblock, round_up(bytes, KERNEL_PAGE), KERNEL_PAGE);
-	void *memory = (void *)(arch_direct_map() + at);
+	void *memory = direct(at);
 
 	if (!at)
 		kernel_panic("too little RAM: %llu bytes for %s are not to be "
@@ -115,25 +102,24 @@ static void make_port(struct kernel_memory *memory)
 	uintptr_t first = (c->base + c->pfn_first * page) & -block;
 	uintptr_t end = round_up(c->base + c->pfn_end * page, block);
 	struct hvo_radix_config config = {
-	    .root = arch_root_table(),
-	    .direct_map = arch_direct_map(),
+	    .root = direct(image_physical(table_root())),
+	    .direct_map = arch_addresses.direct_map,
 	    .window = first,
 	    .window_size = end - first,
 	    .cpus = KERNEL_CPUS,
 	};
 	uint64_t tables = hvo_radix_tables(&config);
-	uintptr_t spare;
+	uint64_t spare; /* physical */
 
-	if (end - arch_vmemmap() > arch_vmemmap_size())
+	if (end - arch_addresses.vmemmap > arch_addresses.vmemmap_size)
 		kernel_panic("RAM is at addresses that the vmemmap has no "
 			     "room for: give the machine less");
 	memory->port =
 	    hvo_radix_init(take(hvo_radix_size(&config), "the port"), &config);
-	spare = (uintptr_t)take(tables * KERNEL_PAGE, "tables");
-	hvo_radix_feed(
-	    memory->port,
-	    (struct hvo_run){
-		{(spare - arch_direct_map()) >> HVO_ENTRY_PAGE_SHIFT}, tables});
+	spare = (uintptr_t)take(tables * KERNEL_PAGE, "tables") -
+		arch_addresses.direct_map;
+	hvo_radix_feed(memory->port,
+		       (struct hvo_run){{spare / KERNEL_PAGE}, tables});
 	c->port = memory->port;
 }
 
@@ -154,7 +140,7 @@ static void configure(struct kernel_memory *memory,
 	first &= ~(subsection - 1);
 	memory->frame_end = round_up(end, subsection);
 	memory->config = (struct hvo_mm_config){
-	    .base = arch_vmemmap(),
+	    .base = arch_addresses.vmemmap,
 	    .pfn_first = first,
 	    .pfn_end = memory->frame_end,
 	    .described = {first},
@@ -235,8 +221,7 @@ static void *allocate(struct kernel_memory *memory, size_t bytes)
 		want.order++;
 	require(hvo_folio_alloc(memory->mm, &want, &folio),
 		"memory for the pools");
-	return (void *)(arch_direct_map() +
-			hvo_mm_pfn(memory->mm, folio) * KERNEL_PAGE);
+	return direct(hvo_mm_pfn(memory->mm, folio) * KERNEL_PAGE);
 }
 
 /* Those that were not taken before there was a manager. */
@@ -291,9 +276,8 @@ static void tell_missing(struct kernel_memory *memory, unsigned size)
 }
 
 void kernel_memory_make(struct kernel_memory *memory,
-			struct kernel_machine *machine)
+			const struct kernel_machine *machine)
 {
-	normalise(machine);
 	fill_memblock(machine);
 	configure(memory, machine);
 	kernel_memory_sizes(memory);

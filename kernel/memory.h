@@ -8,12 +8,10 @@
 #define KERNEL_MEMORY_H
 
 #include "arch.h"
-#include "entry.h"
 #include "hvo/error.h"
 #include "hvo/hugetlb.h"
 #include "hvo_radix.h"
-
-#define KERNEL_PAGE ((uint64_t)1 << HVO_ENTRY_PAGE_SHIFT)
+#include "tables.h"
 
 struct kernel_memory {
 	struct hvo_mm_config config;
@@ -30,7 +28,7 @@ struct kernel_memory {
 };
 
 void kernel_memory_make(struct kernel_memory *memory,
-			struct kernel_machine *machine);
+			const struct kernel_machine *machine);
 
 /* hvo_mm_check() and hvo_hugetlb_check(): NULL, or what they found. */
 const char *kernel_memory_check(struct kernel_memory *memory);

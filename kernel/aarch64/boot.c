@@ -5,6 +5,7 @@
  */
 #include "boot.h"
 #include "arch.h"
+#include "boot_tree.h"
 #include "image.h"
 #include "layout.h"
 #include "registers.h"
@@ -12,7 +13,9 @@
 #include "tables.h"
 
 struct boot_registers boot_registers;
-struct boot_tree boot_tree;
+
+/* For low addresses, where boot code finds itself. */
+static _Alignas(HVO_GRANULE) uint64_t low_root[HVO_GRANULE / sizeof(uint64_t)];
 
 /* ---- the granule --------------------------------------------------------- */
 
@@ -39,6 +42,10 @@ static _Noreturn void refuse(const char *text)
 }
 
 /* ---- registers ----------------------------------------------------------- */
+
+/* MAIR_EL1: attribute 0, normal memory, write-back; attribute 1, Device-
+ * nGnRnE. */
+#define MAIR UINT64_C(0x00ff)
 
 /* TCR_EL1: both halves alike, walks write-back inner shareable. */
 #define TCR_HALF     (UINT64_C(1) << 8 | UINT64_C(1) << 10 | UINT64_C(3) << 12)
@@ -76,10 +83,10 @@ static uint64_t translation_control(uint64_t features)
 static void set_registers(uint64_t features)
 {
 	boot_registers = (struct boot_registers){
-	    .mair = TABLE_MAIR,
+	    .mair = MAIR,
 	    .tcr = translation_control(features),
-	    .ttbr0 = (uintptr_t)table_low(),
-	    .ttbr1 = (uintptr_t)(table_kernel() + TOP_UNUSED),
+	    .ttbr0 = (uintptr_t)low_root,
+	    .ttbr1 = (uintptr_t)(table_root() + TOP_UNUSED),
 	    .sctlr =
 		SCTLR_RES1 | SCTLR_MMU | SCTLR_CACHES | SCTLR_STACK | SCTLR_WXN,
 	};
@@ -93,45 +100,27 @@ void boot_leave(void)
 
 /* ---- tables -------------------------------------------------------------- */
 
-static void map_image(const char *from, const char *to, enum table_kind kind)
+/* At the same address. Sections are whole pages of any granule. */
+static void map_code_low(void)
 {
 	struct table_range range = {
-	    .va = LAYOUT_IMAGE + (uintptr_t)(from - start),
-	    .physical = (uintptr_t)from,
-	    .size = (uint64_t)(to - from),
+	    .va = (uintptr_t)image_start,
+	    .physical = image_physical(image_start),
+	    .size = (uint64_t)(image_constant - image_start),
 	};
 
-	table_map(table_kernel(), range, kind);
+	table_map(low_root, range, TABLE_CODE);
 }
 
-/* At the same address, for reading and executing. */
-static void map_low(uint64_t from, uint64_t size)
+static void map_uart(void)
 {
-	uint64_t first = from & ~(uint64_t)(HVO_GRANULE - 1);
-	uint64_t end =
-	    (from + size + HVO_GRANULE - 1) & ~(uint64_t)(HVO_GRANULE - 1);
+	struct table_range range = {
+	    .va = LAYOUT_DIRECT_MAP + LAYOUT_UART,
+	    .physical = LAYOUT_UART,
+	    .size = KERNEL_PAGE,
+	};
 
-	table_map(table_low(), (struct table_range){first, first, end - first},
-		  TABLE_CODE);
-}
-
-/*
- * Devicetree Specification 0.4, 5.2: magic and totalsize, big-endian. Only as
- * much is looked at as has to be mapped.
- */
-static void find_tree(uint64_t tree)
-{
-	const uint32_t *header;
-
-	boot_tree.physical = tree ? tree : LAYOUT_RAM;
-	header = (const uint32_t *)boot_tree.physical;
-	if (boot_tree.physical % 8 ||
-	    header[0] != __builtin_bswap32(0xd00dfeed))
-		return;
-	boot_tree.bytes = __builtin_bswap32(header[1]);
-	if (boot_tree.bytes > LAYOUT_TREE)
-		boot_tree.bytes = LAYOUT_TREE;
-	map_low(boot_tree.physical, boot_tree.bytes);
+	table_map(table_root(), range, TABLE_DEVICE);
 }
 
 void boot_tables(uint64_t tree)
@@ -142,15 +131,11 @@ void boot_tables(uint64_t tree)
 		refuse("hvo: panic: this CPU does not have the granule that "
 		       "the kernel was built for: choose another -cpu, such "
 		       "as max, or another granule\n");
-	image_is_at((uintptr_t)start);
-	find_tree(tree);
-	map_low((uintptr_t)start, (uint64_t)(image_constant - start));
-	map_image(start, image_constant, TABLE_CODE);
-	map_image(image_constant, image_data, TABLE_CONSTANT);
-	map_image(image_data, image_end, TABLE_DATA);
-	table_map(table_kernel(),
-		  (struct table_range){LAYOUT_DIRECT_MAP + LAYOUT_UART,
-				       LAYOUT_UART, HVO_GRANULE},
-		  TABLE_DEVICE);
+	image_is_at((uintptr_t)image_start);
+	map_code_low();
+	table_map_image(LAYOUT_IMAGE);
+	map_uart();
+	/* QEMU says nothing of the tree to an ELF file. */
+	boot_tree_map(tree ? tree : LAYOUT_RAM, LAYOUT_TREE);
 	set_registers(features);
 }

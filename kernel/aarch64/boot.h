@@ -15,15 +15,6 @@ struct boot_registers {
 
 extern struct boot_registers boot_registers;
 
-/* The device tree: mapped at its physical address until boot_leave(), if it
- * is one. bytes is 0 if there is none at that address. */
-struct boot_tree {
-	uint64_t physical;
-	uint64_t bytes;
-};
-
-extern struct boot_tree boot_tree;
-
 /* Called with the MMU off, x0 of the boot protocol as argument. */
 void boot_tables(uint64_t tree);
 

@@ -9,7 +9,7 @@
 #include "image.h"
 #include "psci.h"
 #include "registers.h"
-#include "tables.h"
+#include "symbols.h"
 
 /* What the CPU that is being started reads; one at a time. */
 static struct boot_cpu starting;
@@ -25,6 +25,7 @@ unsigned arch_cpu(void)
 /* SError is let in. Interrupts stay masked: there are none. */
 static void set_up(unsigned number)
 {
+	boot_leave();
 	write_register(tpidr_el1, number);
 	__asm__ volatile("msr daifclr, #4" ::: "memory");
 	clock_start();
@@ -40,7 +41,6 @@ _Noreturn void arch_main(unsigned number)
 _Noreturn void arch_cpu_main(unsigned number)
 {
 	set_up(number);
-	boot_leave();
 	if (entry_has_bbm2() != has_bbm2)
 		kernel_panic("CPU %u differs from the boot CPU in FEAT_BBM: "
 			     "start CPUs of one model only",

@@ -3,17 +3,16 @@
  * From firmware to C. The boot CPU enters at `start`, by Linux's boot protocol
  * (Documentation/arch/arm64/booting.rst: MMU off, x0 = the device tree, any
  * multiple of 2 MiB) or, started by QEMU as an ELF file, with x0 = 0. Others
- * enter at `start_cpu` by PSCI CPU_ON (DEN0022, 5.6), x0 = struct cpu_start.
+ * enter at `start_cpu` by PSCI CPU_ON (DEN0022, 5.6), x0 = struct boot_cpu.
  *
  * Until the MMU is on, code runs at the address it was loaded at, and so do
- * the functions of boot.c and tables.c that it calls.
+ * the functions of boot.c, and those that boot.c calls.
  */
 #include "layout.h"
 
 	.section .text.head, "ax"
 
 /* The protocol's header, 64 bytes. */
-	.globl	start
 start:
 	b	start_boot
 	.word	0

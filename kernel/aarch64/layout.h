@@ -15,6 +15,7 @@
 #define LAYOUT_VMEMMAP         0xffffc00000000000
 #define LAYOUT_VMEMMAP_SIZE    0x0000080000000000 /* 8 TiB */
 #define LAYOUT_IMAGE           0xfffff00000000000
+#define LAYOUT_TREE            0xfffff00040000000
 
 /* Sections of different permission begin at pages of the largest granule. */
 #define LAYOUT_SECTION 0x10000
@@ -24,7 +25,6 @@
 #define LAYOUT_RAM  0x40000000
 #define LAYOUT_LOAD 0x40200000
 #define LAYOUT_UART 0x09000000
-#define LAYOUT_TREE 0x00200000 /* bytes, at most */
 
 #define LAYOUT_STACK 0x10000 /* bytes, of the boot CPU */
 

@@ -3,8 +3,8 @@
  * What an exception was: DDI 0487, ESR_EL1, its classes and fault codes.
  */
 #include "arch.h"
-#include "image.h"
 #include "registers.h"
+#include "symbols.h"
 
 #define CLASS_UNKNOWN     0x00
 #define CLASS_ILLEGAL     0x0e

@@ -11,15 +11,6 @@
 extern uint64_t boot_satp;
 extern uint64_t boot_hart;
 
-/* The device tree; bytes is 0 if there is none at that address. */
-struct boot_tree {
-	uint64_t physical;
-	const void *at; /* where it is mapped */
-	uint64_t bytes;
-};
-
-extern struct boot_tree boot_tree;
-
 /* Called with the MMU off, with the hart id and the tree's address. */
 void boot_tables(uint64_t hart, uint64_t tree);
 

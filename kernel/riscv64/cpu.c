@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "image.h"
 #include "sbi.h"
-#include "tables.h"
+#include "symbols.h"
 
 #define SIP_SSIP (1u << 1)
 

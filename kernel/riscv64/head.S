@@ -6,7 +6,7 @@
  * interrupts off.
  *
  * Until the MMU is on, code runs at the address it was loaded at, and so do
- * the functions of boot.c and tables.c that it calls: medany code finds
+ * the functions of boot.c, and those that boot.c calls: medany code finds
  * everything relative to the program counter.
  */
 #include "layout.h"
@@ -15,7 +15,6 @@
 #define SIE_SSIE           (1 << 1)
 
 	.section .text.head, "ax"
-	.globl	start
 start:
 	lla	t0, image_bss
 	lla	t1, image_end		/* both are multiples of 16 */

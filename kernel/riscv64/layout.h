@@ -17,8 +17,7 @@
 #define LAYOUT_TREE            0xffffffffc0000000
 #define LAYOUT_FINISHER        0xffffffffd0000000
 
-#define LAYOUT_PAGE       0x1000
-#define LAYOUT_TREE_BYTES 0x00200000 /* at most */
+#define LAYOUT_SECTION 0x1000 /* where sections begin: a page */
 
 /* Where OpenSBI's payload goes, and docs/specs of QEMU: the test finisher. */
 #define LAYOUT_LOAD              0x80200000

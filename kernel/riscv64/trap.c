@@ -3,8 +3,8 @@
  * What a trap was: Privileged ISA, "Supervisor Cause (scause) Register".
  */
 #include "arch.h"
-#include "image.h"
-#include "tables.h"
+#include "lookup.h"
+#include "symbols.h"
 
 #define CAUSE_INTERRUPT        (UINT64_C(1) << 63)
 #define CAUSE_ILLEGAL          2
@@ -84,7 +84,7 @@ void arch_trap(void)
 		fault.address = read_csr(stval);
 	fault.write = cause == CAUSE_STORE_MISALIGNED || cause == CAUSE_STORE ||
 		      cause == CAUSE_STORE_PAGE;
-	fault.present = is_access(cause) && table_has(fault.address);
+	fault.present = is_access(cause) && lookup_finds(fault.address);
 	fault.probe =
 	    is_at(fault.pc, probe_store) || is_at(fault.pc, probe_load);
 	kernel_fault(&fault);

@@ -4,26 +4,17 @@
 #include "image.h"
 #include "layout.h"
 #include "stacks.h"
+#include "symbols.h"
 #include "tables.h"
 
 #define FIRST_MIB (UINT64_C(1) << 20)
 
 uint64_t boot_start_info, boot_root;
 
-static void map_image(const char *from, const char *to, enum table_kind kind)
-{
-	table_map(
-	    (struct table_range){
-		.va = (uintptr_t)from,
-		.physical = image_physical(from),
-		.size = (uint64_t)(to - from),
-	    },
-	    kind);
-}
-
 static void map_direct(uint64_t from, uint64_t to, enum table_kind kind)
 {
 	table_map(
+	    table_root(),
 	    (struct table_range){LAYOUT_DIRECT_MAP + from, from, to - from},
 	    kind);
 }
@@ -48,9 +39,8 @@ static void map_first_4_gib(void)
 
 void boot_tables(void)
 {
-	map_image(image_start, image_constant, TABLE_CODE);
-	map_image(image_constant, image_data, TABLE_CONSTANT);
-	map_image(image_data, image_end, TABLE_DATA);
+	image_is_at(LAYOUT_LOAD);
+	table_map_image(LAYOUT_IMAGE);
 	map_first_4_gib();
 	stack_map(0, STACK_USUAL, image_physical(boot_stack), LAYOUT_STACK);
 	boot_root = image_physical(table_root());

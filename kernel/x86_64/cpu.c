@@ -13,6 +13,7 @@
 #include "layout.h"
 #include "registers.h"
 #include "stacks.h"
+#include "symbols.h"
 #include "trap.h"
 #include "work.h"
 

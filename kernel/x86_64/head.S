@@ -11,7 +11,7 @@
  */
 #include "layout.h"
 
-#define PHYSICAL(symbol) (symbol - LAYOUT_IMAGE)
+#define PHYSICAL(symbol) (symbol - LAYOUT_IMAGE + LAYOUT_LOAD)
 
 #define CR0    0x80010033 /* PG WP NE ET MP PE */
 #define CR4    0x6e0      /* OSXMMEXCPT OSFXSR PGE MCE PAE */
@@ -33,7 +33,6 @@
 
 	.section .text.head, "ax"
 	.code32
-	.globl	pvh_start
 pvh_start:
 	cld
 	movl	%ebx, PHYSICAL(boot_start_info)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where things are. The image runs in the uppermost 2 GiB (-mcmodel=kernel),
- * the stacks above it. Each of the windows has entries of the uppermost table
- * to itself; the low half stays empty, but while a CPU starts.
+ * as far above their beginning as it is above physical address 0; the stacks
+ * are above it. Each of the windows has entries of the uppermost table to
+ * itself; the low half stays empty, but while a CPU starts.
  */
 #ifndef X86_64_LAYOUT_H
 #define X86_64_LAYOUT_H
@@ -11,13 +12,14 @@
 #define LAYOUT_DIRECT_MAP_SIZE 0x0000010000000000 /* 1 TiB */
 #define LAYOUT_VMEMMAP         0xffffa00000000000
 #define LAYOUT_VMEMMAP_SIZE    0x0000010000000000
-#define LAYOUT_IMAGE           0xffffffff80000000 /* of physical address 0 */
+#define LAYOUT_IMAGE           0xffffffff80200000
 #define LAYOUT_STACKS          0xffffffffc0000000
 
 #define LAYOUT_PAGE       0x1000
-#define LAYOUT_LOAD       0x200000   /* physical */
-#define LAYOUT_TRAMPOLINE 0x8000     /* physical; other CPUs begin here */
-#define LAYOUT_APIC       0xfee00000 /* physical */
+#define LAYOUT_SECTION    LAYOUT_PAGE /* where sections begin */
+#define LAYOUT_LOAD       0x200000    /* physical */
+#define LAYOUT_TRAMPOLINE 0x8000      /* physical; other CPUs begin here */
+#define LAYOUT_APIC       0xfee00000  /* physical */
 
 /* A stack ends where its slot ends; what is below it in the slot is not
  * mapped. Slots are numbered from LAYOUT_STACKS on. */

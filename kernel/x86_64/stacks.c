@@ -10,7 +10,8 @@ uintptr_t stack_map(unsigned cpu, enum stack stack, uint64_t physical,
 	uintptr_t slot = cpu * (uintptr_t)STACKS + stack;
 	uintptr_t top = LAYOUT_STACKS + (slot + 1) * LAYOUT_STACK_SLOT;
 
-	table_map((struct table_range){top - size, physical, size}, TABLE_DATA);
+	table_map(table_root(),
+		  (struct table_range){top - size, physical, size}, TABLE_DATA);
 	return top;
 }
 

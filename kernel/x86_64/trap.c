@@ -6,9 +6,9 @@
 #include "apic.h"
 #include "arch.h"
 #include "cpu.h"
-#include "image.h"
 #include "layout.h"
 #include "stacks.h"
+#include "symbols.h"
 
 #define EXCEPTIONS 32
 

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the link script and the assembler files define.
+ * What the assembler files define.
  */
-#ifndef RISCV64_IMAGE_H
-#define RISCV64_IMAGE_H
-
-/* The image: code, constants, data, whole pages each. */
-extern char start[], image_constant[], image_data[], image_end[];
+#ifndef RISCV64_SYMBOLS_H
+#define RISCV64_SYMBOLS_H
 
 extern char start_cpu[];                                 /* physical entry */
 extern char probe_store[], probe_load[], probe_failed[]; /* vectors.S */
