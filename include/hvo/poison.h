@@ -46,6 +46,6 @@ int hvo_folio_unpoison(struct hvo_mm *mm, struct hvo_page *folio,
  * Is it known to be bad? Anyone's question for pages in no folio; of a folio,
  * by who owns or has pinned it. False where there is no descriptor.
  */
-bool hvo_mm_poisoned(const struct hvo_mm *mm, hvo_pfn_t pfn);
+bool hvo_mm_poisoned(struct hvo_mm *mm, hvo_pfn_t pfn);
 
 #endif

@@ -24,8 +24,8 @@
 struct hvo_section {
 	_Atomic uint64_t present; /* one bit for each subsection */
 	_Atomic uint64_t online;  /* only where present */
-	uint8_t domain[HVO_SUBSECTIONS];
-	uint8_t order[HVO_SUBSECTIONS]; /* 0: described in full */
+	_Atomic uint8_t domain[HVO_SUBSECTIONS];
+	_Atomic uint8_t order[HVO_SUBSECTIONS]; /* 0: described in full */
 };
 
 struct hvo_sparse {
@@ -140,7 +140,7 @@ static inline bool hvo_sparse_online(const struct hvo_sparse *sparse,
 		   1;
 }
 
-/* Zone of a pfn inside the table that is present. */
+/* Zone of a pfn inside the table that is, or was, present. */
 static inline unsigned hvo_sparse_domain(const struct hvo_sparse *sparse,
 					 hvo_pfn_t pfn)
 {
@@ -149,7 +149,8 @@ static inline unsigned hvo_sparse_domain(const struct hvo_sparse *sparse,
 	    &sparse->section[subsection / HVO_SUBSECTIONS -
 			     sparse->first_section];
 
-	return s->domain[subsection % HVO_SUBSECTIONS];
+	return atomic_load_explicit(&s->domain[subsection % HVO_SUBSECTIONS],
+				    memory_order_relaxed);
 }
 
 #endif

@@ -257,17 +257,22 @@ int hvo_mm_unpoison(struct hvo_mm *mm, hvo_pfn_t pfn)
 }
 
 /* Inside a read-side section. */
-static bool is_bad(const struct hvo_mm *mm, hvo_pfn_t pfn)
+static bool is_bad(struct hvo_mm *mm, hvo_pfn_t pfn)
 {
-	const struct hvo_page *head = hvo_compound_head(hvo_page_at(mm, pfn));
+	const struct hvo_page *page = hvo_page_at(mm, pfn);
+	const struct hvo_page *head = hvo_compound_head(page);
+	bool bad;
 
-	if (hvo_folio_optimized(mm, head))
-		return hvo_record_has(mm, hvo_page_pfn(mm, head),
-				      pfn - hvo_page_pfn(mm, head));
-	return hvo_page_flags(hvo_page_at(mm, pfn)) & HVO_PAGE_POISON;
+	if (!hvo_folio_optimized(mm, head))
+		return hvo_page_flags(page) & HVO_PAGE_POISON;
+	hvo_mm_lock(mm, &mm->poison_lock);
+	bad = hvo_record_has(mm, hvo_page_pfn(mm, head),
+			     pfn - hvo_page_pfn(mm, head));
+	hvo_mm_unlock(&mm->poison_lock);
+	return bad;
 }
 
-bool hvo_mm_poisoned(const struct hvo_mm *mm, hvo_pfn_t pfn)
+bool hvo_mm_poisoned(struct hvo_mm *mm, hvo_pfn_t pfn)
 {
 	bool bad;
 

@@ -129,9 +129,6 @@ static int inspect(const struct hvo_mm *mm, hvo_pfn_t *pfn, hvo_pfn_t end,
 		count = hvo_pages(state.order);
 		if (*pfn & (count - 1) || count > end - *pfn)
 			return -HVO_ESTATE;
-		goods->poisoned += hvo_record_count(mm, *pfn, 0, count);
-	} else {
-		goods->poisoned += (flags & HVO_PAGE_POISON) != 0;
 	}
 	if (flags & HVO_PAGE_MARKS & ~(uint64_t)HVO_PAGE_ALTMAP)
 		return -HVO_EBUSY;
@@ -141,6 +138,16 @@ static int inspect(const struct hvo_mm *mm, hvo_pfn_t *pfn, hvo_pfn_t end,
 		goods->offline += count;
 	*pfn += count;
 	return 0;
+}
+
+/* Bad pages of the page, or optimized folio, at pfn. Zone's lock held. */
+static uint64_t count_bad(const struct hvo_mm *mm, hvo_pfn_t pfn)
+{
+	struct hvo_range_state state = hvo_vmemmap_state(mm->map, pfn);
+
+	if (state.state == HVO_OPTIMIZED)
+		return hvo_record_count(mm, pfn, 0, hvo_pages(state.order));
+	return (hvo_page_flags(hvo_page_at(mm, pfn)) & HVO_PAGE_POISON) != 0;
 }
 
 static int undescribe_refuses(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
@@ -198,8 +205,10 @@ static int leave(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count,
 
 	if (!zone)
 		return -HVO_EABSENT;
-	while (!err && at < pfn + count)
+	while (!err && at < pfn + count) {
+		goods->poisoned += count_bad(mm, at);
 		err = inspect(mm, &at, pfn + count, goods);
+	}
 	if (!err)
 		err = hvo_sparse_remove(&mm->sparse, pfn, count);
 	hvo_mm_unlock(&zone->lock);

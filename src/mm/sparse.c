@@ -96,8 +96,10 @@ int hvo_sparse_add(struct hvo_sparse *sparse, hvo_pfn_t pfn, uint64_t count,
 	for (; pfn < end; pfn += hvo_pages(sparse->subsection_order)) {
 		struct hvo_section *s = hvo_sparse_section(sparse, pfn, &index);
 
-		s->domain[index] = (uint8_t)domain;
-		s->order[index] = (uint8_t)order;
+		atomic_store_explicit(&s->domain[index], (uint8_t)domain,
+				      memory_order_relaxed);
+		atomic_store_explicit(&s->order[index], (uint8_t)order,
+				      memory_order_relaxed);
 		set_bit(&s->present, index, true);
 	}
 	return 0;
@@ -165,8 +167,10 @@ static struct hvo_sparse_span look(const struct hvo_sparse *sparse,
 		return span;
 	span.present = true;
 	span.online = hvo_sparse_online(sparse, pfn);
-	span.domain = s->domain[index];
-	span.order = s->order[index];
+	span.domain =
+	    atomic_load_explicit(&s->domain[index], memory_order_relaxed);
+	span.order =
+	    atomic_load_explicit(&s->order[index], memory_order_relaxed);
 	return span;
 }
 
