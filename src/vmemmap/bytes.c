@@ -17,11 +17,19 @@ static _Atomic uint64_t *frame_words(const struct hvo_vmemmap *map,
 	return hvo_port_frame(map->config.port, frame);
 }
 
-/* Store a word that others may be reading, unless it is there already. */
-static void store_word(_Atomic uint64_t *word, uint64_t value)
+/*
+ * Does a word that others may be reading hold the value? When writing it does
+ * afterwards, and is not written to if it has it already.
+ */
+static bool word_is(_Atomic uint64_t *word, uint64_t value,
+		    enum hvo_doing doing)
 {
-	if (atomic_load_explicit(word, memory_order_relaxed) != value)
-		atomic_store_explicit(word, value, memory_order_relaxed);
+	if (atomic_load_explicit(word, memory_order_relaxed) == value)
+		return true;
+	if (doing == HVO_COMPARE)
+		return false;
+	atomic_store_explicit(word, value, memory_order_relaxed);
+	return true;
 }
 
 void hvo_make_tail(const struct hvo_vmemmap *map, struct hvo_work *work,
@@ -50,117 +58,66 @@ void hvo_write_fresh(const struct hvo_vmemmap *map, struct hvo_work *work,
 	const struct hvo_record *record = &map->config.record;
 	uint64_t size = hvo_page_size(&map->geometry);
 	uint64_t start = page * size; /* bytes from the window's start */
+	uint64_t end = start + size;
 	uint64_t index = start / record->size;
 	unsigned char *bytes = hvo_port_frame(map->config.port, frame);
 
 	if (!record->fresh)
 		return;
-	for (uint64_t at = index * record->size; at < start + size;
+	for (uint64_t at = index * record->size; at < end;
 	     at += record->size, index++) {
 		hvo_pfn_t pfn = map->config.pfn_first + index;
+		uint64_t from = at < start ? start : at;
+		uint64_t to = at + record->size < end ? at + record->size : end;
 
-		if (at >= start && at + record->size <= start + size) {
+		if (to - from == record->size) {
 			record->fresh(bytes + (at - start), pfn, domain);
 			continue;
 		}
 		/* It straddles: each page takes the part that is its own. */
-		uint64_t from = at < start ? start : at;
-		uint64_t to = at + record->size < start + size
-				  ? at + record->size
-				  : start + size;
-
 		make_fresh(map, work, pfn, domain);
 		memcpy(bytes + (from - start), work->record + (from - at),
 		       to - from);
 	}
 }
 
-/* Word w of work->record repeated from the start of the folio's page j. */
-static size_t pattern_start(const struct hvo_vmemmap *map, uint64_t j,
-			    size_t from)
-{
-	return (j * hvo_page_size(&map->geometry) + from) %
-	       map->geometry.record / sizeof(uint64_t);
-}
-
-void hvo_write_tails(const struct hvo_vmemmap *map, const struct hvo_work *work,
-		     hvo_frame_t frame, uint64_t j, size_t from)
+bool hvo_tail_bytes(const struct hvo_vmemmap *map, const struct hvo_work *work,
+		    hvo_frame_t frame, uint64_t j, size_t from,
+		    enum hvo_doing doing)
 {
 	const uint64_t *pattern = (const uint64_t *)work->record;
-	size_t period = map->geometry.record / sizeof(uint64_t);
-	size_t words = hvo_page_size(&map->geometry) / sizeof(uint64_t);
-	_Atomic uint64_t *word = frame_words(map, frame);
-	size_t p = pattern_start(map, j, from);
-
-	for (size_t i = from / sizeof(uint64_t); i < words; i++) {
-		store_word(&word[i], pattern[p]);
-		p = p + 1 < period ? p + 1 : 0;
-	}
-}
-
-bool hvo_are_tails(const struct hvo_vmemmap *map, const struct hvo_work *work,
-		   hvo_frame_t frame, uint64_t j, size_t from)
-{
-	const uint64_t *pattern = (const uint64_t *)work->record;
-	size_t period = map->geometry.record / sizeof(uint64_t);
-	size_t words = hvo_page_size(&map->geometry) / sizeof(uint64_t);
-	const _Atomic uint64_t *word = frame_words(map, frame);
-	size_t p = pattern_start(map, j, from);
-
-	for (size_t i = from / sizeof(uint64_t); i < words; i++) {
-		if (atomic_load_explicit(&word[i], memory_order_relaxed) !=
-		    pattern[p])
-			return false;
-		p = p + 1 < period ? p + 1 : 0;
-	}
-	return true;
-}
-
-void hvo_write_head_page(const struct hvo_vmemmap *map, struct hvo_work *work,
-			 hvo_frame_t frame, hvo_pfn_t pfn, unsigned order,
-			 unsigned domain)
-{
-	size_t words = map->geometry.record / sizeof(uint64_t);
-	_Atomic uint64_t *word = frame_words(map, frame);
-
-	make_fresh(map, work, pfn, domain);
-	for (size_t i = 0; i < words; i++)
-		store_word(&word[i], ((const uint64_t *)work->record)[i]);
-	hvo_make_tail(map, work, order, domain);
-	hvo_write_tails(map, work, frame, 0, map->geometry.record);
-}
-
-bool hvo_is_head_page(const struct hvo_vmemmap *map, struct hvo_work *work,
-		      hvo_frame_t frame, hvo_pfn_t pfn, unsigned order,
-		      unsigned domain)
-{
-	const void *bytes = hvo_port_frame(map->config.port, frame);
-
-	make_fresh(map, work, pfn, domain);
-	if (memcmp(bytes, work->record, map->geometry.record))
-		return false;
-	hvo_make_tail(map, work, order, domain);
-	return hvo_are_tails(map, work, frame, 0, map->geometry.record);
-}
-
-bool hvo_are_infos(const struct hvo_vmemmap *map, hvo_frame_t frame,
-		   unsigned order)
-{
-	size_t record = map->geometry.record;
 	uint64_t size = hvo_page_size(&map->geometry);
-	uint64_t info = hvo_compound_info(record, order);
-	const _Atomic uint64_t *word = frame_words(map, frame);
+	size_t period = map->geometry.record / sizeof(uint64_t);
+	size_t words = size / sizeof(uint64_t);
+	_Atomic uint64_t *word = frame_words(map, frame);
+	size_t i = from / sizeof(uint64_t);
+	size_t p = (j * words + i) % period;
 
-	for (size_t at = record + map->config.record.info_offset; at < size;
-	     at += record)
-		if (atomic_load_explicit(&word[at / sizeof(uint64_t)],
-					 memory_order_relaxed) != info)
+	for (; i < words; i++) {
+		if (!word_is(&word[i], pattern[p], doing))
 			return false;
+		p = p + 1 < period ? p + 1 : 0;
+	}
 	return true;
 }
 
-void hvo_write_infos(const struct hvo_vmemmap *map, hvo_frame_t frame,
-		     unsigned order)
+bool hvo_head_bytes(const struct hvo_vmemmap *map, struct hvo_work *work,
+		    hvo_frame_t frame, hvo_pfn_t pfn, unsigned order,
+		    unsigned domain, enum hvo_doing doing)
+{
+	const uint64_t *head = (const uint64_t *)work->record;
+	_Atomic uint64_t *word = frame_words(map, frame);
+
+	make_fresh(map, work, pfn, domain);
+	for (size_t i = 0; i < map->geometry.record / sizeof(uint64_t); i++)
+		if (!word_is(&word[i], head[i], doing))
+			return false;
+	hvo_make_tail(map, work, order, domain);
+	return hvo_tail_bytes(map, work, frame, 0, map->geometry.record, doing);
+}
+
+bool hvo_info_words(const struct hvo_vmemmap *map, hvo_frame_t frame,
+		    unsigned order, enum hvo_doing doing)
 {
 	size_t record = map->geometry.record;
 	uint64_t size = hvo_page_size(&map->geometry);
@@ -169,5 +126,7 @@ void hvo_write_infos(const struct hvo_vmemmap *map, hvo_frame_t frame,
 
 	for (size_t at = record + map->config.record.info_offset; at < size;
 	     at += record)
-		store_word(&word[at / sizeof(uint64_t)], info);
+		if (!word_is(&word[at / sizeof(uint64_t)], info, doing))
+			return false;
+	return true;
 }

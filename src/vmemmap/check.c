@@ -162,7 +162,7 @@ static bool check_full(struct walk *w, hvo_pfn_t pfn, uint16_t unit)
 {
 	uint64_t page = hvo_pfn_page(w->map, pfn);
 
-	for (uint64_t i = page; i < page + hvo_unit_pages(w->map); i++) {
+	for (uint64_t i = page; i < page + w->map->unit_pages; i++) {
 		if (!check_own_page(w, i))
 			return false;
 		w->stats.frames_hosted += hvo_page_hosted(w->map, unit, i);
@@ -174,7 +174,7 @@ static bool check_absent(struct walk *w, hvo_pfn_t pfn)
 {
 	uint64_t page = hvo_pfn_page(w->map, pfn);
 
-	for (uint64_t i = page; i < page + hvo_unit_pages(w->map); i++) {
+	for (uint64_t i = page; i < page + w->map->unit_pages; i++) {
 		struct hvo_translation t = translate(w, i);
 
 		if (t.prot != HVO_PROT_NONE)
@@ -241,7 +241,7 @@ static bool check_tails(struct walk *w, unsigned domain, unsigned order)
 
 		if (!own_frame(w, 0, frame))
 			return false;
-		if (!hvo_are_tails(map, &work, frame, i + 1, 0))
+		if (!hvo_tail_bytes(map, &work, frame, i + 1, 0, HVO_COMPARE))
 			return found(w, HVO_CHECK_TAIL_BYTES, 0, order,
 				     frame.nr);
 	}

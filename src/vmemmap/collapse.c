@@ -8,28 +8,11 @@
 
 #include "engine.h"
 
-/* Units of a block at page, all full; claims none. */
-static bool block_is_full(const struct hvo_vmemmap *map, uint64_t page)
-{
-	uint64_t first = page / hvo_unit_pages(map);
-	uint64_t last =
-	    (page + map->traits->block_pages - 1) / hvo_unit_pages(map);
-
-	for (uint64_t i = first; i <= last; i++) {
-		uint16_t unit = atomic_load(&map->unit[i]);
-
-		if ((unit & (UNIT_PRESENT | UNIT_OPTIMIZED | UNIT_LEAVING)) !=
-		    UNIT_PRESENT)
-			return false;
-	}
-	return true;
-}
-
 /* The pfns of the units that a block at page touches. */
 static void block_range(const struct hvo_vmemmap *map, uint64_t page,
 			hvo_pfn_t *pfn, uint64_t *count)
 {
-	uint64_t unit_pages = hvo_unit_pages(map);
+	uint64_t unit_pages = map->unit_pages;
 	uint64_t first = page / unit_pages;
 	uint64_t end =
 	    (page + map->traits->block_pages + unit_pages - 1) / unit_pages;
@@ -45,16 +28,14 @@ static bool collapse(struct hvo_vmemmap *map, uint64_t page)
 	unsigned domain;
 	hvo_pfn_t pfn;
 	uint64_t count;
+	bool made;
 
-	if (!block_is_full(map, page) ||
-	    hvo_port_translate(map->config.port, address).block)
-		return false;
 	block_range(map, page, &pfn, &count);
-	if (hvo_claim(map, pfn, count, UNIT_PRESENT, &domain))
+	if (hvo_claim(map, pfn, count, map->geometry.unit_order, UNIT_PRESENT,
+		      &domain))
 		return false;
-
-	bool made = !hvo_port_collapse(map->config.port, address);
-
+	made = !hvo_port_translate(map->config.port, address).block &&
+	       !hvo_port_collapse(map->config.port, address);
 	if (made)
 		hvo_flush_pages(map, page, map->traits->block_pages);
 	hvo_release(map, pfn, count);
@@ -84,8 +65,7 @@ int hvo_vmemmap_collapse(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count,
 		return err;
 
 	uint64_t page = hvo_pfn_page(map, pfn);
-	uint64_t end =
-	    page + (count * map->geometry.record >> map->geometry.page_shift);
+	uint64_t end = hvo_pfn_page(map, pfn + count);
 	uint64_t number =
 	    (uintptr_t)hvo_page_address(map, page) >> map->geometry.page_shift;
 

@@ -51,6 +51,8 @@ struct hvo_vmemmap {
 	struct hvo_vmemmap_config config;     /* (c) */
 	struct hvo_geometry geometry;         /* (c) */
 	const struct hvo_port_traits *traits; /* (c) */
+	uintptr_t window;                     /* (c) address of page 0 */
+	uint64_t unit_pages;                  /* (c) of a unit */
 	uint64_t units;                       /* (c) entries of unit[] */
 	struct hvo_counters counters;         /* (a) */
 	struct hvo_tails *tails;              /* [domain][order] */
@@ -69,10 +71,8 @@ static inline uint64_t hvo_pfn_page(const struct hvo_vmemmap *map,
 static inline void *hvo_page_address(const struct hvo_vmemmap *map,
 				     uint64_t page)
 {
-	return (
-	    void *)(map->config.base +
-		    (uintptr_t)(map->config.pfn_first * map->geometry.record) +
-		    ((uintptr_t)page << map->geometry.page_shift));
+	return (void *)(map->window +
+			((uintptr_t)page << map->geometry.page_shift));
 }
 
 static inline uint64_t hvo_pfn_unit(const struct hvo_vmemmap *map,
@@ -87,22 +87,22 @@ static inline uint16_t hvo_unit(const struct hvo_vmemmap *map, hvo_pfn_t pfn)
 				    memory_order_acquire);
 }
 
-/* Vmemmap pages that the records of a unit fill. */
-static inline uint64_t hvo_unit_pages(const struct hvo_vmemmap *map)
-{
-	return hvo_folio_pages(&map->geometry, map->geometry.unit_order);
-}
-
 static inline uint16_t hvo_page_unit(const struct hvo_vmemmap *map,
 				     uint64_t page)
 {
-	return atomic_load_explicit(&map->unit[page / hvo_unit_pages(map)],
+	return atomic_load_explicit(&map->unit[page / map->unit_pages],
 				    memory_order_acquire);
 }
 
 static inline unsigned hvo_unit_domain(uint16_t unit)
 {
 	return (unit & UNIT_DOMAIN) >> UNIT_DOMAIN_SHIFT;
+}
+
+/* The order of the folio that hosts a full range's frames, or 0. */
+static inline unsigned hvo_unit_host(uint16_t unit)
+{
+	return unit & UNIT_OPTIMIZED ? 0 : unit & UNIT_ORDER;
 }
 
 static inline void hvo_count(_Atomic uint64_t *counter, uint64_t n)
@@ -122,13 +122,15 @@ int hvo_range_validate(const struct hvo_vmemmap *map, hvo_pfn_t pfn,
 		       uint64_t count, unsigned order);
 
 /*
- * Claim a range whose units must all be `state` (its bits below
- * UNIT_DOMAIN_SHIFT, hosts of full units aside) and of one domain, which goes
- * into *domain. Returns 0, -HVO_EBUSY, -HVO_EABSENT, -HVO_EEXIST,
- * -HVO_ESTATE, -HVO_EDOMAIN.
+ * Claim a range that hvo_range_validate() finds right for the order. Its units
+ * must all be `state` (its bits below UNIT_DOMAIN_SHIFT, hosts of full units
+ * aside) and of one domain, which goes into *domain; with UNIT_LEAVING in
+ * `state` any that are present will do, and are not valid from then on.
+ * Returns 0, what hvo_range_validate() returns, -HVO_EBUSY, -HVO_EABSENT,
+ * -HVO_EEXIST, -HVO_ESTATE, -HVO_EDOMAIN.
  */
 int hvo_claim(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count,
-	      uint16_t state, unsigned *domain);
+	      unsigned order, uint16_t state, unsigned *domain);
 
 /* End a claim: the range is `unit` from now on. */
 void hvo_settle(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count,
@@ -137,46 +139,65 @@ void hvo_settle(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count,
 /* End a claim: the range is what it was. */
 void hvo_release(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count);
 
-/* Is this page of a range with a host not the first of that folio? */
-bool hvo_page_beyond_first(const struct hvo_vmemmap *map, unsigned host,
-			   uint64_t page);
-
 /*
  * Is this page of a full range backed by the described memory itself? The
  * first page of the hosting folio is not: its head's frame never moved.
  */
-static inline bool hvo_page_hosted(const struct hvo_vmemmap *map, uint16_t unit,
-				   uint64_t page)
-{
-	unsigned host = unit & UNIT_OPTIMIZED ? 0 : unit & UNIT_ORDER;
+bool hvo_page_hosted(const struct hvo_vmemmap *map, uint16_t unit,
+		     uint64_t page);
 
-	return host && hvo_page_beyond_first(map, host, page);
+/* How many of n pages of claimed full ranges are, when any page is? */
+uint64_t hvo_count_hosted(const struct hvo_vmemmap *map, uint64_t page,
+			  uint64_t n);
+
+/* How many of n pages of claimed full ranges are? */
+static inline uint64_t hvo_hosted_pages(const struct hvo_vmemmap *map,
+					uint64_t page, uint64_t n)
+{
+	/* The claim came after whoever hosted pages here had counted them. */
+	return atomic_load_explicit(&map->counters.frames_hosted,
+				    memory_order_relaxed)
+		   ? hvo_count_hosted(map, page, n)
+		   : 0;
 }
 
-/* ---- map.c: steps ------------------------------------------------------ */
+/* ---- map.c: frames ----------------------------------------------------- */
+
+/* The frame behind a mapped page. */
+hvo_frame_t hvo_page_frame(const struct hvo_vmemmap *map, uint64_t page);
+
+/* Frames in a row, as struct hvo_frame_request has it. */
+int hvo_frames_alloc(struct hvo_vmemmap *map, uint64_t home, uint64_t count,
+		     uint64_t least, unsigned domain, struct hvo_run *run);
+void hvo_frames_free(struct hvo_vmemmap *map, struct hvo_run run);
 
 /* Add a run to the workspace, joined to the one before when `join`. */
 int hvo_work_add(struct hvo_work *work, struct hvo_run run, bool join);
 
 /*
  * Remember the frames behind n pages from page on; those hosted by the
- * described memory, which nobody frees, are left out and counted.
- * Returns 0, or -HVO_EWORK and remembers none.
+ * described memory, which nobody frees, are left out. Returns 0, or
+ * -HVO_EWORK, having remembered some.
  */
 int hvo_work_collect(struct hvo_vmemmap *map, struct hvo_work *work,
-		     uint64_t page, uint64_t n, uint64_t *hosted);
+		     uint64_t page, uint64_t n);
 
-/* Frames for n pages from page on, as runs in the workspace. */
+/*
+ * Frames for n pages from page on, as runs in the workspace; on an error some
+ * of them are there.
+ */
 int hvo_work_alloc(struct hvo_vmemmap *map, struct hvo_work *work,
 		   uint64_t page, uint64_t n, unsigned domain);
 
-/* Free the runs from..to of the workspace. */
-void hvo_work_free(struct hvo_vmemmap *map, struct hvo_work *work, size_t from,
-		   size_t to);
+/*
+ * Free the workspace's frames but the first `skip`, which are whole runs: n of
+ * them, or all.
+ */
+void hvo_work_free(struct hvo_vmemmap *map, const struct hvo_work *work,
+		   uint64_t skip, uint64_t n);
 
-/* One flush for the pages of n folios of an order, wherever they are. */
-void hvo_flush_folios(struct hvo_vmemmap *map, const hvo_pfn_t *pfns, size_t n,
-		      unsigned order);
+/* ---- map.c: waiting ---------------------------------------------------- */
+
 void hvo_flush_pages(struct hvo_vmemmap *map, uint64_t page, uint64_t n);
 
 /* One grace period. */
@@ -195,36 +216,27 @@ void hvo_make_tail(const struct hvo_vmemmap *map, struct hvo_work *work,
 void hvo_write_fresh(const struct hvo_vmemmap *map, struct hvo_work *work,
 		     uint64_t page, hvo_frame_t frame, unsigned domain);
 
-/*
- * Write the bytes from `from` to the page's end of page j of a folio with the
- * record in work->record, word by word, so that a reader of the frame sees
- * old or new words only. j counts from the folio's first page.
- */
-void hvo_write_tails(const struct hvo_vmemmap *map, const struct hvo_work *work,
-		     hvo_frame_t frame, uint64_t j, size_t from);
-
-/* Are the same bytes there? */
-bool hvo_are_tails(const struct hvo_vmemmap *map, const struct hvo_work *work,
-		   hvo_frame_t frame, uint64_t j, size_t from);
+/* Tell whether bytes are there, or write them, word by word. */
+enum hvo_doing { HVO_COMPARE, HVO_WRITE };
 
 /*
- * Write, word by word, the first page of a folio of that order: a fresh head,
- * then tails.
+ * The bytes from `from` to the end of page j of a folio: the record in
+ * work->record over and over. j counts from the folio's first page. These three
+ * return whether the frame holds the bytes, as it does when they are written;
+ * a reader of the frame sees old or new words only.
  */
-void hvo_write_head_page(const struct hvo_vmemmap *map, struct hvo_work *work,
-			 hvo_frame_t frame, hvo_pfn_t pfn, unsigned order,
-			 unsigned domain);
-bool hvo_is_head_page(const struct hvo_vmemmap *map, struct hvo_work *work,
-		      hvo_frame_t frame, hvo_pfn_t pfn, unsigned order,
-		      unsigned domain);
+bool hvo_tail_bytes(const struct hvo_vmemmap *map, const struct hvo_work *work,
+		    hvo_frame_t frame, uint64_t j, size_t from,
+		    enum hvo_doing doing);
 
-/* Do the tails in a folio's first page lead to the head of that order? */
-bool hvo_are_infos(const struct hvo_vmemmap *map, hvo_frame_t frame,
-		   unsigned order);
+/* The first page of a folio of that order: a fresh head, then tails. */
+bool hvo_head_bytes(const struct hvo_vmemmap *map, struct hvo_work *work,
+		    hvo_frame_t frame, hvo_pfn_t pfn, unsigned order,
+		    unsigned domain, enum hvo_doing doing);
 
-/* Lead the tails in a folio's first page to the head of another order. */
-void hvo_write_infos(const struct hvo_vmemmap *map, hvo_frame_t frame,
-		     unsigned order);
+/* The words by which tails in a folio's first page lead to its head. */
+bool hvo_info_words(const struct hvo_vmemmap *map, hvo_frame_t frame,
+		    unsigned order, enum hvo_doing doing);
 
 /* ---- tails.c: shared tails -------------------------------------------- */
 
@@ -232,24 +244,25 @@ void hvo_write_infos(const struct hvo_vmemmap *map, hvo_frame_t frame,
 uint64_t hvo_tails_pages(const struct hvo_vmemmap *map, unsigned order);
 
 /*
- * The shared tails of a domain and order, made if there are none, with some
- * users more. *made says whether this call made them.
- * Returns 0 or -HVO_ENOMEM.
+ * The shared tails of a domain and order, made if there are none, with one user
+ * more. *made says whether this call made them. Returns 0 or -HVO_ENOMEM.
  */
 int hvo_tails_get(struct hvo_vmemmap *map, struct hvo_work *work,
-		  unsigned domain, unsigned order, uint64_t users,
-		  struct hvo_run *run, bool *made);
-
-/* More users of tails that have some. */
-void hvo_tails_share(struct hvo_vmemmap *map, unsigned domain, unsigned order,
-		     uint64_t users);
+		  unsigned domain, unsigned order, struct hvo_run *run,
+		  bool *made);
 
 /*
- * Some users less. With drop, tails without users are freed: a transition
- * that made them and failed leaves none behind.
+ * More users of tails that have some, or, modulo 2^64, less. With drop, tails
+ * without users are freed: a transition that made them and failed leaves none
+ * behind.
  */
-void hvo_tails_put(struct hvo_vmemmap *map, unsigned domain, unsigned order,
+void hvo_tails_use(struct hvo_vmemmap *map, unsigned domain, unsigned order,
 		   uint64_t users, bool drop);
+
+/* Some new pages of such tails, which nobody is led to yet. */
+int hvo_tails_make(struct hvo_vmemmap *map, struct hvo_work *work,
+		   unsigned domain, unsigned order, uint64_t pages,
+		   struct hvo_run *run);
 
 /* Write the bytes of tail pages 1, 2, ... of a folio into a run of frames. */
 void hvo_tails_write(const struct hvo_vmemmap *map, struct hvo_work *work,
@@ -265,76 +278,73 @@ void hvo_tails_copy(struct hvo_vmemmap *map, struct hvo_run tails, uint64_t j,
 
 /* ---- batch.c: bulk calls ---------------------------------------------- */
 
+struct hvo_batch;
+
+/* What a bulk call does to each folio. */
+struct hvo_transition {
+	unsigned order;  /* of the folios at pfns: of the whole */
+	unsigned other;  /* reshape: of the parts; else the same */
+	unsigned flags;  /* the public call's */
+	uint16_t before; /* what its units must be, as for hvo_claim() */
+	uint16_t after;  /* what they are to be, but for the domain */
+	/*
+	 * Get what the claimed folio whose first page is `page`, the batch's
+	 * next, needs besides tails; change no translation. Returns 0 or an
+	 * error, having taken at most what is in the workspace.
+	 */
+	int (*plan)(struct hvo_batch *batch, uint64_t page);
+	/*
+	 * Change the translations of the planned folios, in order. Returns for
+	 * how many; the others' are what they were, and *err says why.
+	 */
+	size_t (*commit)(struct hvo_batch *batch, int *err);
+};
+
 /*
  * Folios that make a transition together: of one order and one domain, and as
  * many as the workspace remembers. The frames in the workspace are theirs, in
- * their order.
+ * their order: of each folio `frames`, taken from the source or to be given
+ * back (optimize: but for those that the described memory hosts).
  */
 struct hvo_batch {
 	struct hvo_vmemmap *map;
 	struct hvo_work *work;
+	const struct hvo_transition *kind;
 	const hvo_pfn_t *pfns;
 	size_t count;         /* planned so far */
-	unsigned order;       /* of the folios at pfns */
-	unsigned other;       /* reshape: of the parts they have or get */
-	unsigned flags;       /* the public call's */
-	unsigned domain;      /* of all, once count > 0 */
-	struct hvo_run tails; /* led to (restore: from), once count > 0 */
-	bool made;            /* this batch made them */
-	uint64_t hosted;      /* optimize: of the pages planned to be led away,
-			       * those that the described memory hosts */
-	/*
-	 * Claim the folio at pfn and get all that it needs; change no
-	 * translation. Returns 0, an error with nothing changed, or
-	 * HVO_NEXT_BATCH.
-	 */
-	int (*plan)(struct hvo_batch *batch, hvo_pfn_t pfn);
-	/*
-	 * Make the transition for the planned folios, in order, and end their
-	 * claims; on an error *completed of them made it.
-	 */
-	int (*commit)(struct hvo_batch *batch, size_t *completed);
+	unsigned order;       /* the transition's */
+	unsigned other;       /* likewise */
+	uint64_t pages;       /* of a folio */
+	uint64_t part_pages;  /* of a part */
+	uint64_t frames;      /* of a folio, that come or go */
+	bool takes;           /* they come */
+	bool made;            /* this batch made the tails */
+	unsigned domain;      /* of all */
+	struct hvo_run tails; /* led to (restore: from) */
+	uint64_t low, high;   /* first pages of the outermost folios */
 };
 
-#define HVO_NEXT_BATCH 1
+/* Run n folios through a transition, batch by batch. */
+int hvo_batches(struct hvo_vmemmap *map, const hvo_pfn_t *pfns, size_t n,
+		const struct hvo_transition *kind, struct hvo_work *work,
+		size_t *done);
 
-/*
- * Run n folios through plan and commit, batch by batch; none when the call as a
- * whole is refused already (err).
- */
-int hvo_batches(struct hvo_batch *batch, int err, const hvo_pfn_t *pfns,
-		size_t n, size_t *done);
-
-/*
- * Claim the folio at pfn, which must be in `state`, for the batch. Returns 0,
- * what hvo_claim() returns, or HVO_NEXT_BATCH for another domain's.
- */
-int hvo_batch_claim(struct hvo_batch *batch, hvo_pfn_t pfn, unsigned order,
-		    uint16_t state);
-
-/* Vmemmap page of folio i, and its pages but the first. */
+/* Vmemmap page of folio i. */
 static inline uint64_t hvo_batch_page(const struct hvo_batch *b, size_t i)
 {
 	return hvo_pfn_page(b->map, b->pfns[i]);
 }
 
-static inline uint64_t hvo_batch_tails(const struct hvo_batch *b)
-{
-	return hvo_folio_pages(&b->map->geometry, b->order) - 1;
-}
+/* Lead all pages of folio i but the first to a run, read-only. */
+int hvo_batch_share(struct hvo_batch *b, size_t i, struct hvo_run run,
+		    enum hvo_urgency urgency);
 
-static inline void *hvo_batch_tails_address(const struct hvo_batch *b, size_t i)
-{
-	return hvo_page_address(b->map, hvo_batch_page(b, i) + 1);
-}
+/* Change the permission of all pages of folio i but the first. */
+int hvo_batch_protect(struct hvo_batch *b, size_t i, enum hvo_prot prot,
+		      enum hvo_urgency urgency);
 
-/* The unit of a range of the batch's domain in a state. */
-static inline uint16_t hvo_batch_unit(const struct hvo_batch *b, unsigned flags,
-				      unsigned order)
-{
-	return (uint16_t)(UNIT_PRESENT | flags | order |
-			  b->domain << UNIT_DOMAIN_SHIFT);
-}
+/* One flush for the pages of all folios planned, wherever they are. */
+void hvo_batch_flush(struct hvo_batch *b);
 
 static inline struct hvo_tails *hvo_tails_slot(const struct hvo_vmemmap *map,
 					       unsigned domain, unsigned order)

@@ -22,47 +22,21 @@
  * Remember the frames of the other parts' first pages; -HVO_EDIRTY when one
  * holds what a join would lose.
  */
-static int collect_parts(struct hvo_batch *b, hvo_pfn_t pfn)
+static int plan(struct hvo_batch *b, uint64_t page)
 {
-	struct hvo_vmemmap *map = b->map;
-	uint64_t page = hvo_pfn_page(map, pfn);
+	hvo_pfn_t pfn = b->pfns[b->count];
 	int err = 0;
 
 	for (uint64_t s = 1; s < hvo_parts(b) && !err; s++) {
-		void *address =
-		    hvo_page_address(map, page + s * hvo_part_pages(b));
 		hvo_frame_t frame =
-		    hvo_port_translate(map->config.port, address).frame;
+		    hvo_page_frame(b->map, page + s * b->part_pages);
 
 		err = hvo_work_add(b->work, (struct hvo_run){frame, 1}, false);
-		if (!err && !hvo_is_head_page(map, b->work, frame,
-					      pfn + (s << b->other), b->other,
-					      b->domain))
+		if (!err && !hvo_head_bytes(b->map, b->work, frame,
+					    pfn + (s << b->other), b->other,
+					    b->domain, HVO_COMPARE))
 			err = -HVO_EDIRTY;
 	}
-	return err;
-}
-
-static int plan(struct hvo_batch *b, hvo_pfn_t pfn)
-{
-	struct hvo_vmemmap *map = b->map;
-	size_t used = b->work->used;
-	bool made = false;
-	int err =
-	    hvo_batch_claim(b, pfn, b->order,
-			    UNIT_PRESENT | UNIT_OPTIMIZED | (uint16_t)b->other);
-
-	if (err)
-		return err;
-	err = collect_parts(b, pfn);
-	if (!err)
-		err = hvo_tails_get(map, b->work, b->domain, b->order, 1,
-				    &b->tails, &made);
-	if (err) {
-		b->work->used = used;
-		hvo_release(map, pfn, UINT64_C(1) << b->order);
-	}
-	b->made |= made;
 	return err;
 }
 
@@ -72,20 +46,13 @@ static size_t lock_heads(struct hvo_batch *b, int *err)
 	size_t i = 0;
 
 	for (; i < b->count; i++) {
-		*err = hvo_protect_parts(b, i, hvo_parts(b) - 1, HVO_PROT_READ,
-					 HVO_MAY_FAIL);
-		if (*err)
+		*err = hvo_protect_heads(b, i, HVO_PROT_READ, HVO_MAY_FAIL);
+		if (*err) {
+			hvo_protect_heads(b, i, HVO_PROT_WRITE, HVO_MUST);
 			break;
+		}
 	}
 	return i;
-}
-
-/* Lead folio i from the second page on to the shared tails of order k. */
-static int share_whole(struct hvo_batch *b, size_t i)
-{
-	return hvo_port_repoint(
-	    b->map->config.port, hvo_batch_tails_address(b, i),
-	    hvo_batch_tails(b), b->tails, HVO_PROT_READ, HVO_MAY_FAIL);
 }
 
 /* In one go, new bytes and all; returns how many folios could be joined. */
@@ -94,9 +61,9 @@ static size_t join_directly(struct hvo_batch *b, int *err)
 	size_t locked = lock_heads(b, err);
 	size_t i = 0;
 
-	hvo_flush_folios(b->map, b->pfns, b->count, b->order);
+	hvo_batch_flush(b);
 	for (; i < locked; i++) {
-		int failed = share_whole(b, i);
+		int failed = hvo_batch_share(b, i, b->tails, HVO_MAY_FAIL);
 
 		if (failed) {
 			*err = failed;
@@ -105,94 +72,57 @@ static size_t join_directly(struct hvo_batch *b, int *err)
 		hvo_rewrite_first_page(b, i, b->order);
 	}
 	for (size_t j = i; j < locked; j++)
-		hvo_protect_parts(b, j, hvo_parts(b) - 1, HVO_PROT_WRITE,
-				  HVO_MUST);
+		hvo_protect_heads(b, j, HVO_PROT_WRITE, HVO_MUST);
 	return i;
 }
 
-/* The bytes that everybody sees become the whole's, by writing. */
-static void rewrite(struct hvo_batch *b, struct hvo_run spare)
+/* By way of a spare group; changes here are stores and cannot fail. */
+static size_t join_by_spare(struct hvo_batch *b, int *err, struct hvo_run spare)
 {
+	lock_heads(b, err);
+	for (size_t i = 0; i < b->count; i++)
+		hvo_repoint_parts(b, i, spare, HVO_MUST);
+	hvo_batch_flush(b);
+	/* The bytes that everybody sees become the whole's, by writing. */
 	hvo_tails_write(b->map, b->work, b->order, b->domain, spare);
 	for (size_t i = 0; i < b->count; i++) {
 		hvo_rewrite_first_page(b, i, b->order);
-		for (uint64_t s = 1; s < hvo_parts(b); s++)
-			hvo_write_tails(b->map, b->work,
-					hvo_part_frame(b, i, s).first,
-					s * hvo_part_pages(b), 0);
+		hvo_write_part_tails(b, i);
+		hvo_batch_share(b, i, b->tails, HVO_MUST);
 	}
-}
-
-/* By way of a spare group; changes here are stores and cannot fail. */
-static size_t join_by_spare(struct hvo_batch *b, struct hvo_run spare)
-{
-	int err;
-
-	lock_heads(b, &err);
-	for (size_t i = 0; i < b->count; i++)
-		hvo_repoint_parts(b, i, spare, HVO_MUST);
-	hvo_flush_folios(b->map, b->pfns, b->count, b->order);
-	rewrite(b, spare);
-	for (size_t i = 0; i < b->count; i++)
-		share_whole(b, i);
 	return b->count;
 }
 
-static void finish(struct hvo_batch *b, size_t i)
+static size_t commit(struct hvo_batch *b, int *err)
 {
-	struct hvo_counters *c = &b->map->counters;
-	uint64_t parts = hvo_parts(b);
+	bool direct = !b->map->traits->equal_bytes;
+	struct hvo_run spare;
+	size_t joined;
 
-	hvo_uncount(&c->frames_owned, parts - 1);
-	hvo_count(&c->pages_optimized, parts - 1);
-	hvo_uncount(&c->folios[b->other], parts);
-	hvo_count(&c->folios[b->order], 1);
-	hvo_tails_put(b->map, b->domain, b->other, parts, false);
-	hvo_settle(b->map, b->pfns[i], UINT64_C(1) << b->order,
-		   hvo_batch_unit(b, UNIT_OPTIMIZED, b->order));
-}
-
-static int commit(struct hvo_batch *b, size_t *completed)
-{
-	struct hvo_frames *frames = &b->map->config.frames;
-	struct hvo_run spare = {.count = 0};
-	size_t joined = 0;
-	int err = 0;
-
-	if (b->map->traits->equal_bytes)
-		err = hvo_spare_alloc(b, b->other, &spare);
-	if (!err) {
-		hvo_grace(b->map);
-		joined = spare.count ? join_by_spare(b, spare)
-				     : join_directly(b, &err);
-		hvo_flush_folios(b->map, b->pfns, b->count, b->order);
-	}
-	if (spare.count && joined)
-		frames->free(frames->ctx, spare);
-	for (size_t i = 0; i < joined; i++)
-		finish(b, i);
-	hvo_free_parts(b, 0, joined);
-	for (size_t i = joined; i < b->count; i++) {
-		hvo_tails_put(b->map, b->domain, b->order, 1, b->made);
-		hvo_release(b->map, b->pfns[i], UINT64_C(1) << b->order);
-	}
-	*completed = joined;
-	return err;
+	if (!direct)
+		*err = hvo_spare_alloc(b, b->other, &spare);
+	if (*err)
+		return 0;
+	hvo_grace(b->map);
+	joined = direct ? join_directly(b, err) : join_by_spare(b, err, spare);
+	hvo_batch_flush(b);
+	if (!direct)
+		hvo_frames_free(b->map, spare);
+	return joined;
 }
 
 int hvo_vmemmap_join(struct hvo_vmemmap *map, const hvo_pfn_t *pfns, size_t n,
 		     unsigned from, unsigned to, struct hvo_work *work,
 		     size_t *done)
 {
-	struct hvo_batch batch = {
-	    .map = map,
-	    .work = work,
+	const struct hvo_transition join = {
 	    .order = to,
 	    .other = from,
+	    .before = UNIT_PRESENT | UNIT_OPTIMIZED | (uint16_t)from,
+	    .after = UNIT_PRESENT | UNIT_OPTIMIZED | (uint16_t)to,
 	    .plan = plan,
 	    .commit = commit,
 	};
 
-	return hvo_batches(&batch, hvo_reshape_validate(map, to, from), pfns, n,
-			   done);
+	return hvo_batches(map, pfns, n, &join, work, done);
 }

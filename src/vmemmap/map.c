@@ -19,11 +19,12 @@ static bool addressable(const struct hvo_vmemmap_config *config)
 	       (UINTPTR_MAX - config->base) / config->record.size;
 }
 
-int hvo_vmemmap_validate(const struct hvo_vmemmap_config *config)
+/* Is it sound? Fills in *g, even if not, as far as page and record are. */
+static int validate(const struct hvo_vmemmap_config *config,
+		    struct hvo_geometry *g)
 {
 	const struct hvo_record *record = &config->record;
-	struct hvo_geometry g;
-	int err = hvo_geometry_init(&g, config->page_shift, record->size);
+	int err = hvo_geometry_init(g, config->page_shift, record->size);
 
 	if (err)
 		return err;
@@ -33,14 +34,21 @@ int hvo_vmemmap_validate(const struct hvo_vmemmap_config *config)
 	if (!config->domains || config->domains > HVO_DOMAINS_MAX)
 		return -HVO_EDOMAIN;
 
-	uint64_t unit = UINT64_C(1) << g.unit_order;
+	uint64_t unit = UINT64_C(1) << g->unit_order;
 
-	if (config->pfn_first % unit || config->pfn_end % unit ||
-	    config->base % hvo_base_alignment(&g))
+	if ((config->pfn_first | config->pfn_end) & (unit - 1) ||
+	    config->base % hvo_base_alignment(g))
 		return -HVO_EALIGN;
 	if (config->pfn_first >= config->pfn_end || !addressable(config))
 		return -HVO_ERANGE;
 	return 0;
+}
+
+int hvo_vmemmap_validate(const struct hvo_vmemmap_config *config)
+{
+	struct hvo_geometry g;
+
+	return validate(config, &g);
 }
 
 static uint64_t unit_count(const struct hvo_vmemmap_config *config,
@@ -53,9 +61,8 @@ size_t hvo_vmemmap_size(const struct hvo_vmemmap_config *config)
 {
 	struct hvo_geometry g;
 
-	if (hvo_vmemmap_validate(config))
+	if (validate(config, &g))
 		return 0;
-	hvo_geometry_init(&g, config->page_shift, config->record.size);
 	return sizeof(struct hvo_vmemmap) +
 	       config->domains * HVO_ORDERS * sizeof(struct hvo_tails) +
 	       unit_count(config, &g) * sizeof(uint16_t);
@@ -65,16 +72,18 @@ int hvo_vmemmap_init(struct hvo_vmemmap **map_out, void *memory,
 		     const struct hvo_vmemmap_config *config)
 {
 	struct hvo_vmemmap *map = memory;
-	int err = hvo_vmemmap_validate(config);
+	struct hvo_geometry g;
+	int err = validate(config, &g);
 
 	if (err)
 		return err;
 	memset(memory, 0, hvo_vmemmap_size(config));
 	map->config = *config;
-	hvo_geometry_init(&map->geometry, config->page_shift,
-			  config->record.size);
+	map->geometry = g;
 	map->traits = hvo_port_traits(config->port);
-	map->units = unit_count(config, &map->geometry);
+	map->window = (uintptr_t)hvo_vmemmap_record(map, config->pfn_first);
+	map->unit_pages = hvo_folio_pages(&g, g.unit_order);
+	map->units = unit_count(config, &g);
 	map->tails = (struct hvo_tails *)(map + 1);
 	map->unit =
 	    (_Atomic uint16_t *)(map->tails + config->domains * HVO_ORDERS);
@@ -88,14 +97,8 @@ int hvo_vmemmap_fini(struct hvo_vmemmap *map)
 		if (atomic_load(&map->unit[i]))
 			return -HVO_ESTATE;
 	for (unsigned domain = 0; domain < map->config.domains; domain++)
-		for (unsigned order = 0; order < HVO_ORDERS; order++) {
-			struct hvo_tails *slot =
-			    hvo_tails_slot(map, domain, order);
-
-			if (!slot->first)
-				continue;
-			hvo_tails_put(map, domain, order, 0, true);
-		}
+		for (unsigned order = 0; order < HVO_ORDERS; order++)
+			hvo_tails_use(map, domain, order, 0, true);
 	return 0;
 }
 
@@ -149,17 +152,15 @@ void hvo_vmemmap_stats(const struct hvo_vmemmap *map,
 {
 	const struct hvo_counters *c = &map->counters;
 
-	*stats = (struct hvo_vmemmap_stats){
-	    .pages_present = counter(&c->pages_present),
-	    .frames_owned = counter(&c->frames_owned),
-	    .frames_hosted = counter(&c->frames_hosted),
-	    .frames_shared = counter(&c->frames_shared),
-	    .pages_optimized = counter(&c->pages_optimized),
-	    .grace_periods = counter(&c->grace_periods),
-	    .flushes = counter(&c->flushes),
-	};
+	stats->pages_present = counter(&c->pages_present);
+	stats->frames_owned = counter(&c->frames_owned);
+	stats->frames_hosted = counter(&c->frames_hosted);
+	stats->frames_shared = counter(&c->frames_shared);
+	stats->pages_optimized = counter(&c->pages_optimized);
 	for (unsigned order = 0; order < HVO_ORDERS; order++)
 		stats->folios[order] = counter(&c->folios[order]);
+	stats->grace_periods = counter(&c->grace_periods);
+	stats->flushes = counter(&c->flushes);
 }
 
 bool hvo_vmemmap_span(const struct hvo_vmemmap *map, hvo_pfn_t pfn,
@@ -209,6 +210,8 @@ static int unit_refuses(uint16_t unit, uint16_t state)
 		return 0;
 	if (!(unit & UNIT_PRESENT))
 		return -HVO_EABSENT;
+	if (state & UNIT_LEAVING)
+		return 0;
 	return state ? -HVO_ESTATE : -HVO_EEXIST;
 }
 
@@ -244,23 +247,30 @@ static int units_refuse(struct units units, uint16_t state)
 		if (unit == like)
 			continue;
 		err = unit_refuses(unit, state);
-		if (!err && (unit ^ like) & UNIT_DOMAIN)
+		if (!err && !(state & UNIT_LEAVING) &&
+		    (unit ^ like) & UNIT_DOMAIN)
 			err = -HVO_EDOMAIN;
 	}
 	return err;
 }
 
 int hvo_claim(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count,
-	      uint16_t state, unsigned *domain)
+	      unsigned order, uint16_t state, unsigned *domain)
 {
+	uint16_t claim = UNIT_BUSY | (state & UNIT_LEAVING);
+	int err = hvo_range_validate(map, pfn, count, order);
+
+	if (err)
+		return err;
+
 	struct units units = units_of(map, pfn, count);
 
 	hvo_port_lock(map->config.port);
-	int err = units_refuse(units, state);
+	err = units_refuse(units, state);
 	if (!err) {
 		*domain = hvo_unit_domain(unit_at(units.first));
 		for (_Atomic uint16_t *at = units.first; at < units.end; at++)
-			atomic_store_explicit(at, unit_at(at) | UNIT_BUSY,
+			atomic_store_explicit(at, unit_at(at) | claim,
 					      memory_order_relaxed);
 	}
 	hvo_port_unlock(map->config.port);
@@ -286,14 +296,51 @@ void hvo_release(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count)
 		    memory_order_release);
 }
 
-bool hvo_page_beyond_first(const struct hvo_vmemmap *map, unsigned host,
-			   uint64_t page)
-{
-	/* Folios are aligned in the pfn space, not in the window. */
-	uint64_t before = map->config.pfn_first * map->geometry.record >>
-			  map->geometry.page_shift;
+/* ---- pages and frames --------------------------------------------------- */
 
-	return (before + page) % hvo_folio_pages(&map->geometry, host) != 0;
+hvo_frame_t hvo_page_frame(const struct hvo_vmemmap *map, uint64_t page)
+{
+	return hvo_port_translate(map->config.port, hvo_page_address(map, page))
+	    .frame;
+}
+
+bool hvo_page_hosted(const struct hvo_vmemmap *map, uint16_t unit,
+		     uint64_t page)
+{
+	unsigned host = hvo_unit_host(unit);
+	uintptr_t address = (uintptr_t)hvo_page_address(map, page);
+
+	/* A folio's descriptors begin at a multiple of their own size. */
+	return host && address % hvo_folio_bytes(&map->geometry, host);
+}
+
+uint64_t hvo_count_hosted(const struct hvo_vmemmap *map, uint64_t page,
+			  uint64_t n)
+{
+	uint64_t hosted = 0;
+
+	for (uint64_t end = page + n; page < end; page++)
+		hosted += hvo_page_hosted(map, hvo_page_unit(map, page), page);
+	return hosted;
+}
+
+int hvo_frames_alloc(struct hvo_vmemmap *map, uint64_t home, uint64_t count,
+		     uint64_t least, unsigned domain, struct hvo_run *run)
+{
+	const struct hvo_frame_request request = {
+	    .count = count,
+	    .least = least,
+	    .align = 1,
+	    .home = home,
+	    .domain = domain,
+	};
+
+	return map->config.frames.alloc(map->config.frames.ctx, &request, run);
+}
+
+void hvo_frames_free(struct hvo_vmemmap *map, struct hvo_run run)
+{
+	map->config.frames.free(map->config.frames.ctx, run);
 }
 
 /* ---- the workspace ----------------------------------------------------- */
@@ -314,120 +361,83 @@ int hvo_work_add(struct hvo_work *work, struct hvo_run run, bool join)
 	return 0;
 }
 
-/* Forget what was added since there were `used` runs, the last of `count`. */
-static void work_reset(struct hvo_work *work, size_t used, uint64_t count)
-{
-	work->used = used;
-	if (used)
-		work->runs[used - 1].count = count;
-}
-
-/* Pages from `page` on, before end, until one that is hosted. */
+/* How many of n pages from `page` on come before one that is hosted? */
 static uint64_t owned_pages(const struct hvo_vmemmap *map, uint64_t page,
-			    uint64_t end)
+			    uint64_t n)
 {
-	uint64_t at = page;
+	uint64_t owned = 0;
 
-	while (at < end && !hvo_page_hosted(map, hvo_page_unit(map, at), at))
-		at++;
-	return at - page;
+	if (!hvo_hosted_pages(map, page, n))
+		return n;
+	while (!hvo_hosted_pages(map, page + owned, 1))
+		owned++;
+	return owned;
 }
 
 int hvo_work_collect(struct hvo_vmemmap *map, struct hvo_work *work,
-		     uint64_t page, uint64_t n, uint64_t *hosted)
+		     uint64_t page, uint64_t n)
 {
-	struct hvo_port *port = map->config.port;
-	uint64_t end = page + n;
-	size_t used = work->used;
-	uint64_t count = used ? work->runs[used - 1].count : 0;
+	int err = 0;
 
-	while (page < end) {
-		uint64_t own = owned_pages(map, page, end);
+	for (uint64_t end = page + n; page < end && !err;) {
 		struct hvo_run run;
-		int err;
 
-		if (!own) {
+		if (hvo_hosted_pages(map, page, 1)) {
 			page++;
-			++*hosted;
 			continue;
 		}
-		run = hvo_port_frames(port, hvo_page_address(map, page), own);
+		run = hvo_port_frames(map->config.port,
+				      hvo_page_address(map, page), end - page);
+		run.count = owned_pages(map, page, run.count);
 		err = hvo_work_add(work, run, true);
-		if (err) {
-			work_reset(work, used, count);
-			return err;
-		}
 		page += run.count;
 	}
-	return 0;
+	return err;
 }
 
 int hvo_work_alloc(struct hvo_vmemmap *map, struct hvo_work *work,
 		   uint64_t page, uint64_t n, unsigned domain)
 {
-	struct hvo_frames *frames = &map->config.frames;
 	size_t start = work->used;
-	struct hvo_frame_request request = {
-	    .least = 1,
-	    .align = 1,
-	    .domain = domain,
-	};
 	int err = 0;
 
-	for (uint64_t at = 0; at < n && !err;) {
+	for (uint64_t end = page + n; page < end && !err;) {
 		struct hvo_run run;
 
-		request.home = page + at;
-		request.count = n - at;
 		if (work->used == work->capacity)
-			err = -HVO_EWORK;
-		else
-			err = frames->alloc(frames->ctx, &request, &run);
+			return -HVO_EWORK;
+		err = hvo_frames_alloc(map, page, end - page, 1, domain, &run);
 		if (!err) {
 			hvo_work_add(work, run, work->used > start);
-			at += run.count;
+			page += run.count;
 		}
-	}
-	if (err) {
-		hvo_work_free(map, work, start, work->used);
-		work->used = start;
 	}
 	return err;
 }
 
-void hvo_work_free(struct hvo_vmemmap *map, struct hvo_work *work, size_t from,
-		   size_t to)
+void hvo_work_free(struct hvo_vmemmap *map, const struct hvo_work *work,
+		   uint64_t skip, uint64_t n)
 {
-	for (size_t i = from; i < to; i++)
-		map->config.frames.free(map->config.frames.ctx, work->runs[i]);
+	for (size_t i = 0; i < work->used && n; i++) {
+		struct hvo_run run = work->runs[i];
+
+		if (skip) {
+			skip -= run.count;
+			continue;
+		}
+		if (run.count > n)
+			run.count = n;
+		hvo_frames_free(map, run);
+		n -= run.count;
+	}
 }
 
-/* ---- flushes ------------------------------------------------------------ */
+/* ---- waiting ------------------------------------------------------------ */
 
 void hvo_flush_pages(struct hvo_vmemmap *map, uint64_t page, uint64_t n)
 {
 	hvo_count(&map->counters.flushes, 1);
 	hvo_port_flush(map->config.port, hvo_page_address(map, page), n);
-}
-
-void hvo_flush_folios(struct hvo_vmemmap *map, const hvo_pfn_t *pfns, size_t n,
-		      unsigned order)
-{
-	hvo_pfn_t low = UINT64_MAX;
-	hvo_pfn_t high = 0;
-
-	if (!n)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		low = pfns[i] < low ? pfns[i] : low;
-		high = pfns[i] > high ? pfns[i] : high;
-	}
-
-	uint64_t page = hvo_pfn_page(map, low);
-
-	hvo_flush_pages(map, page,
-			hvo_pfn_page(map, high) - page +
-			    hvo_folio_pages(&map->geometry, order));
 }
 
 void hvo_grace(struct hvo_vmemmap *map)

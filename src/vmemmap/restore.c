@@ -18,15 +18,20 @@
 
 #include "engine.h"
 
-/* The folio's own last base pages as frames. */
-static struct hvo_run host_run(const struct hvo_batch *b, hvo_pfn_t pfn)
+/* The folio's own last base pages as frames, so many as it has tail pages. */
+static int take_host(struct hvo_batch *b, hvo_pfn_t pfn)
 {
-	uint64_t pages = hvo_batch_tails(b);
+	const struct hvo_vmemmap_config *config = &b->map->config;
 	uint64_t offset =
-	    pfn - b->map->config.pfn_first + (UINT64_C(1) << b->order) - pages;
+	    pfn - config->pfn_first + (UINT64_C(1) << b->order) - b->frames;
 
-	return (struct hvo_run){hvo_frame_add(b->map->config.described, offset),
-				pages};
+	if (config->described.nr == HVO_NO_FRAME.nr)
+		return -HVO_ENOHOST;
+	return hvo_work_add(
+	    b->work,
+	    (struct hvo_run){hvo_frame_add(config->described, offset),
+			     b->frames},
+	    false);
 }
 
 /* Fill the runs from `run` on with the tails' bytes. */
@@ -40,29 +45,19 @@ static void fill_tails(struct hvo_batch *b, size_t run)
 	}
 }
 
-static int plan(struct hvo_batch *b, hvo_pfn_t pfn)
+static int plan(struct hvo_batch *b, uint64_t page)
 {
-	struct hvo_vmemmap *map = b->map;
 	size_t used = b->work->used;
-	int err =
-	    hvo_batch_claim(b, pfn, b->order,
-			    UNIT_PRESENT | UNIT_OPTIMIZED | (uint16_t)b->order);
+	int err;
 
-	if (err)
-		return err;
-	if (b->flags & HVO_SELF_HOST)
-		err = hvo_work_add(b->work, host_run(b, pfn), false);
+	if (b->kind->flags & HVO_SELF_HOST)
+		err = take_host(b, b->pfns[b->count]);
 	else
-		err = hvo_work_alloc(map, b->work, hvo_pfn_page(map, pfn) + 1,
-				     hvo_batch_tails(b), b->domain);
-	if (err) {
-		hvo_release(map, pfn, UINT64_C(1) << b->order);
-		return err;
-	}
-	if (!b->count)
-		b->tails = hvo_tails_run(map, b->domain, b->order);
-	fill_tails(b, used);
-	return 0;
+		err = hvo_work_alloc(b->map, b->work, page + 1, b->frames,
+				     b->domain);
+	if (!err)
+		fill_tails(b, used);
+	return err;
 }
 
 /*
@@ -72,26 +67,21 @@ static int plan(struct hvo_batch *b, hvo_pfn_t pfn)
 static int to_own_frames(struct hvo_batch *b, size_t i, enum hvo_prot prot,
 			 size_t *run)
 {
-	struct hvo_port *port = b->map->config.port;
-	uint64_t first = hvo_batch_page(b, i) + 1;
-	uint64_t end = first + hvo_batch_tails(b);
-	size_t at = *run;
+	uint64_t page = hvo_batch_page(b, i) + 1;
+	uint64_t end = page + b->frames;
+	const struct hvo_run *at = b->work->runs + *run;
 
-	for (uint64_t page = first; page < end; at++) {
-		struct hvo_run frames = b->work->runs[at];
-		int err =
-		    hvo_port_repoint(port, hvo_page_address(b->map, page),
-				     frames.count, frames, prot, HVO_MAY_FAIL);
+	for (; page < end; page += at->count, at++) {
+		int err = hvo_port_repoint(b->map->config.port,
+					   hvo_page_address(b->map, page),
+					   at->count, *at, prot, HVO_MAY_FAIL);
 
-		if (err && page > first)
-			hvo_port_repoint(port, hvo_batch_tails_address(b, i),
-					 end - first, b->tails, HVO_PROT_READ,
-					 HVO_MUST);
+		if (err && page > end - b->frames)
+			hvo_batch_share(b, i, b->tails, HVO_MUST);
 		if (err)
 			return err;
-		page += frames.count;
 	}
-	*run = at;
+	*run = (size_t)(at - b->work->runs);
 	return 0;
 }
 
@@ -99,72 +89,42 @@ static int to_own_frames(struct hvo_batch *b, size_t i, enum hvo_prot prot,
 static void make_writable(struct hvo_batch *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		hvo_port_protect(b->map->config.port,
-				 hvo_batch_tails_address(b, i),
-				 hvo_batch_tails(b), HVO_PROT_WRITE, HVO_MUST);
-	hvo_flush_folios(b->map, b->pfns, n, b->order);
+		hvo_batch_protect(b, i, HVO_PROT_WRITE, HVO_MUST);
+	hvo_batch_flush(b);
 }
 
-/* The first n folios are full. */
-static void finish(struct hvo_batch *b, size_t n)
+static size_t commit(struct hvo_batch *b, int *err)
 {
-	struct hvo_counters *c = &b->map->counters;
-	uint64_t pages = n * hvo_batch_tails(b);
-	bool hosted = b->flags & HVO_SELF_HOST;
-
-	hvo_count(&c->frames_owned, pages);
-	hvo_count(&c->frames_hosted, hosted ? pages : 0);
-	hvo_uncount(&c->pages_optimized, pages);
-	hvo_uncount(&c->folios[b->order], n);
-	hvo_tails_put(b->map, b->domain, b->order, n, false);
-	for (size_t i = 0; i < n; i++)
-		hvo_settle(b->map, b->pfns[i], UINT64_C(1) << b->order,
-			   hvo_batch_unit(b, 0, hosted ? b->order : 0));
-}
-
-static int commit(struct hvo_batch *b, size_t *completed)
-{
-	struct hvo_vmemmap *map = b->map;
-	bool two_steps = map->traits->equal_bytes;
+	bool two_steps = b->map->traits->equal_bytes;
 	enum hvo_prot prot = two_steps ? HVO_PROT_READ : HVO_PROT_WRITE;
 	size_t moved = 0;
 	size_t run = 0;
-	int err = 0;
 
-	while (moved < b->count && !err) {
-		err = to_own_frames(b, moved, prot, &run);
-		moved += !err;
+	for (; moved < b->count; moved++) {
+		*err = to_own_frames(b, moved, prot, &run);
+		if (*err)
+			break;
 	}
-	hvo_flush_folios(map, b->pfns, b->count, b->order);
+	hvo_batch_flush(b);
 	if (two_steps)
 		make_writable(b, moved);
-	finish(b, moved);
-	for (size_t i = moved; i < b->count; i++)
-		hvo_release(map, b->pfns[i], UINT64_C(1) << b->order);
-	if (!(b->flags & HVO_SELF_HOST))
-		hvo_work_free(map, b->work, run, b->work->used);
-	*completed = moved;
-	return err;
+	return moved;
 }
 
 int hvo_vmemmap_restore(struct hvo_vmemmap *map, const hvo_pfn_t *pfns,
 			size_t n, unsigned order, unsigned flags,
 			struct hvo_work *work, size_t *done)
 {
-	struct hvo_batch batch = {
-	    .map = map,
-	    .work = work,
+	unsigned host = flags & HVO_SELF_HOST ? order : 0;
+	const struct hvo_transition restore = {
 	    .order = order,
+	    .other = order,
 	    .flags = flags,
+	    .before = UNIT_PRESENT | UNIT_OPTIMIZED | (uint16_t)order,
+	    .after = UNIT_PRESENT | (uint16_t)host,
 	    .plan = plan,
 	    .commit = commit,
 	};
-	int err = 0;
 
-	if (!hvo_order_optimizable(&map->geometry, order))
-		err = -HVO_EORDER;
-	else if ((flags & HVO_SELF_HOST) &&
-		 map->config.described.nr == HVO_NO_FRAME.nr)
-		err = -HVO_ENOHOST;
-	return hvo_batches(&batch, err, pfns, n, done);
+	return hvo_batches(map, pfns, n, &restore, work, done);
 }

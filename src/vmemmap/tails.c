@@ -28,43 +28,32 @@ uint64_t hvo_tails_pages(const struct hvo_vmemmap *map, unsigned order)
 	return window > group ? window - window % group : group;
 }
 
+/*
+ * Take what is there, with some users more; when nothing is, what is offered
+ * is from now on: the number of its first frame + 1, or 0. Returns likewise
+ * what is there now.
+ */
+static uint64_t take_tails(const struct hvo_vmemmap *map, unsigned domain,
+			   unsigned order, uint64_t offer, uint64_t users)
+{
+	struct hvo_tails *slot = hvo_tails_slot(map, domain, order);
+
+	hvo_port_lock(map->config.port);
+	if (!slot->first)
+		slot->first = offer;
+	uint64_t first = slot->first;
+	if (first)
+		slot->users += users;
+	hvo_port_unlock(map->config.port);
+	return first;
+}
+
 struct hvo_run hvo_tails_run(const struct hvo_vmemmap *map, unsigned domain,
 			     unsigned order)
 {
-	struct hvo_port *port = map->config.port;
+	uint64_t first = take_tails(map, domain, order, 0, 0);
 
-	hvo_port_lock(port);
-	uint64_t first = hvo_tails_slot(map, domain, order)->first;
-	hvo_port_unlock(port);
 	return (struct hvo_run){{first - 1}, hvo_tails_pages(map, order)};
-}
-
-/* Use what is there; false when nothing is. */
-static bool join_tails(struct hvo_vmemmap *map, struct hvo_tails *slot,
-		       uint64_t users, struct hvo_run *run)
-{
-	hvo_port_lock(map->config.port);
-	bool there = slot->first != 0;
-	if (there) {
-		run->first.nr = slot->first - 1;
-		slot->users += users;
-	}
-	hvo_port_unlock(map->config.port);
-	return there;
-}
-
-/* Publish *run unless another CPU was faster; then *run is that one's. */
-static bool publish_tails(struct hvo_vmemmap *map, struct hvo_tails *slot,
-			  uint64_t users, struct hvo_run *run)
-{
-	hvo_port_lock(map->config.port);
-	bool first = slot->first == 0;
-	if (first)
-		slot->first = run->first.nr + 1;
-	run->first.nr = slot->first - 1;
-	slot->users += users;
-	hvo_port_unlock(map->config.port);
-	return first;
 }
 
 void hvo_tails_write(const struct hvo_vmemmap *map, struct hvo_work *work,
@@ -72,72 +61,64 @@ void hvo_tails_write(const struct hvo_vmemmap *map, struct hvo_work *work,
 {
 	hvo_make_tail(map, work, order, domain);
 	for (uint64_t i = 0; i < run.count; i++)
-		hvo_write_tails(map, work, hvo_frame_add(run.first, i), i + 1,
-				0);
+		hvo_tail_bytes(map, work, hvo_frame_add(run.first, i), i + 1, 0,
+			       HVO_WRITE);
+}
+
+int hvo_tails_make(struct hvo_vmemmap *map, struct hvo_work *work,
+		   unsigned domain, unsigned order, uint64_t pages,
+		   struct hvo_run *run)
+{
+	int err = hvo_frames_alloc(map, UINT64_MAX, pages, pages, domain, run);
+
+	if (!err)
+		hvo_tails_write(map, work, order, domain, *run);
+	return err;
 }
 
 int hvo_tails_get(struct hvo_vmemmap *map, struct hvo_work *work,
-		  unsigned domain, unsigned order, uint64_t users,
-		  struct hvo_run *run, bool *made)
+		  unsigned domain, unsigned order, struct hvo_run *run,
+		  bool *made)
 {
-	struct hvo_tails *slot = hvo_tails_slot(map, domain, order);
-	struct hvo_frames *frames = &map->config.frames;
 	uint64_t pages = hvo_tails_pages(map, order);
-	struct hvo_frame_request request = {
-	    .count = pages,
-	    .least = pages,
-	    .align = 1,
-	    .home = UINT64_MAX,
-	    .domain = domain,
-	};
+	uint64_t first = take_tails(map, domain, order, 0, 1);
 
 	*made = false;
-	run->count = pages;
-	if (join_tails(map, slot, users, run))
-		return 0;
+	if (!first) {
+		struct hvo_run mine;
+		int err =
+		    hvo_tails_make(map, work, domain, order, pages, &mine);
 
-	struct hvo_run mine;
-	int err = frames->alloc(frames->ctx, &request, &mine);
-
-	if (err)
-		return err;
-	hvo_tails_write(map, work, order, domain, mine);
-	*run = mine;
-	*made = publish_tails(map, slot, users, run);
-	if (*made)
-		hvo_count(&map->counters.frames_shared, pages);
-	else
-		frames->free(frames->ctx, mine);
+		if (err)
+			return err;
+		first = take_tails(map, domain, order, mine.first.nr + 1, 1);
+		*made = first == mine.first.nr + 1;
+		if (*made)
+			hvo_count(&map->counters.frames_shared, pages);
+		else
+			hvo_frames_free(map, mine);
+	}
+	*run = (struct hvo_run){{first - 1}, pages};
 	return 0;
 }
 
-void hvo_tails_share(struct hvo_vmemmap *map, unsigned domain, unsigned order,
-		     uint64_t users)
-{
-	hvo_port_lock(map->config.port);
-	hvo_tails_slot(map, domain, order)->users += users;
-	hvo_port_unlock(map->config.port);
-}
-
-void hvo_tails_put(struct hvo_vmemmap *map, unsigned domain, unsigned order,
+void hvo_tails_use(struct hvo_vmemmap *map, unsigned domain, unsigned order,
 		   uint64_t users, bool drop)
 {
 	struct hvo_tails *slot = hvo_tails_slot(map, domain, order);
 	struct hvo_run run = {HVO_NO_FRAME, hvo_tails_pages(map, order)};
 
 	hvo_port_lock(map->config.port);
-	slot->users -= users;
+	slot->users += users;
 	if (drop && !slot->users) {
 		run.first.nr = slot->first - 1;
 		slot->first = 0;
-	} else {
-		drop = false;
 	}
 	hvo_port_unlock(map->config.port);
-	if (!drop)
+	if (run.first.nr == HVO_NO_FRAME.nr)
 		return;
 	hvo_uncount(&map->counters.frames_shared, run.count);
-	map->config.frames.free(map->config.frames.ctx, run);
+	hvo_frames_free(map, run);
 }
 
 void hvo_tails_copy(struct hvo_vmemmap *map, struct hvo_run tails, uint64_t j,
