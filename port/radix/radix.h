@@ -11,7 +11,8 @@
  *   HVO_ENTRY_EQUAL_BYTES  the trait of that name
  *   HVO_ENTRY_HUGE_ORDERS  of the huge pages that the MMU maps by one entry
  *                          or by a marked run of entries, rising
- *   HVO_ENTRY_HUGE_USUAL   the place among them of the usual size
+ *   HVO_ENTRY_HUGE_USUAL   the place among them of the usual size, which is a
+ *                          level 1 block
  *
  *   bool entry_present(entry_t e);
  *   bool entry_is_leaf(entry_t e, unsigned level);
