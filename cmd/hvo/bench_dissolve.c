@@ -71,7 +71,9 @@ static int measure(struct bench_mm *b, struct result *r)
 	if (error)
 		return bench_mm_failed(b, "growing the pool", error);
 	hvo_hugetlb_stats(b->pools, ORDER, &pool);
-	r->count = pool.optimized;
+	if (pool.optimized < r->count)
+		return bench_mm_failed(b, "optimizing all huge pages",
+				       -HVO_EMAPPINGS);
 	code = bench_mm_occupy(b, 0);
 	b->n_taken = 0;
 	if (code)
