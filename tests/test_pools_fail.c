@@ -178,6 +178,27 @@ static void restore_all(struct scene *s)
 	assert_true(!err || machine_failed());
 }
 
+/* Of five pages three, if nothing fails. */
+static void restore_some(struct scene *s)
+{
+	hvo_pfn_t from = 0;
+	uint64_t done;
+	int err;
+
+	hvo_hugetlb_set_optimize(s->p.h, false);
+	err = hvo_hugetlb_apply_some(s->p.h, MEDIUM, 3, &from, &done);
+	assert_int_equal(err == 0, done == 3);
+	assert_true(!err || machine_failed());
+	assert_int_equal(pools_stats(&s->p, MEDIUM).optimized,
+			 s->before.optimized - done);
+	assert_int_equal(pools_stats(&s->p, MEDIUM).free, 5);
+	if (!done && err)
+		assert_int_equal(pools_digest(&s->p), s->digest);
+	hvo_hugetlb_set_optimize(s->p.h, true);
+	err = hvo_hugetlb_apply(s->p.h, MEDIUM, NULL);
+	assert_true(!err || machine_failed());
+}
+
 static void alloc_surplus(struct scene *s)
 {
 	const struct hvo_hugetlb_want want = {.order = MEDIUM};
@@ -240,6 +261,7 @@ EACH(dissolve)
 EACH(demote)
 EACH(promote)
 EACH(restore_all)
+EACH(restore_some)
 EACH(alloc_surplus)
 EACH(reserve)
 EACH(poison)
@@ -325,6 +347,7 @@ int main(void)
 	    cmocka_unit_test(each_demote),
 	    cmocka_unit_test(each_promote),
 	    cmocka_unit_test(each_restore_all),
+	    cmocka_unit_test(each_restore_some),
 	    cmocka_unit_test(each_alloc_surplus),
 	    cmocka_unit_test(each_reserve),
 	    cmocka_unit_test(each_poison),

@@ -403,6 +403,44 @@ static void apply(void **state)
 	pools_close(&p);
 }
 
+static void apply_some(void **state)
+{
+	struct pools p =
+	    pools_open(&(struct machine_config){.node_pages = MIB(512)}, NULL);
+	hvo_pfn_t from = 0;
+	uint64_t done;
+
+	(void)state;
+	pools_resize(&p, MEDIUM, 200);
+	hvo_hugetlb_set_optimize(p.h, false);
+	assert_int_equal(hvo_hugetlb_apply_some(p.h, MEDIUM, 150, &from, &done),
+			 0);
+	assert_int_equal(done, 150);
+	assert_int_equal(pools_stats(&p, MEDIUM).optimized, 50);
+	assert_true(from && from != HVO_HUGETLB_END);
+	pools_assert(&p);
+	/* What is behind it has been looked at. */
+	hvo_hugetlb_set_optimize(p.h, true);
+	assert_int_equal(hvo_hugetlb_apply_some(p.h, MEDIUM, 150, &from, &done),
+			 0);
+	assert_int_equal(done, 0);
+	assert_true(from == HVO_HUGETLB_END);
+	assert_int_equal(hvo_hugetlb_apply_some(p.h, MEDIUM, 150, &from, &done),
+			 0);
+	assert_int_equal(done, 0);
+	from = 0;
+	assert_int_equal(hvo_hugetlb_apply_some(p.h, MEDIUM, 0, &from, &done),
+			 0);
+	assert_int_equal(from, 0);
+	assert_int_equal(hvo_hugetlb_apply_some(p.h, SMALL, 1, &from, &done),
+			 -HVO_EORDER);
+	assert_int_equal(from, 0);
+	assert_int_equal(hvo_hugetlb_apply(p.h, MEDIUM, &done), 0);
+	assert_int_equal(done, 150);
+	pools_assert(&p);
+	pools_close(&p);
+}
+
 /* Without frames restoring stops where they end. */
 static void apply_stops(void **state)
 {
@@ -468,6 +506,7 @@ int main(void)
 	    cmocka_unit_test(promote),
 	    cmocka_unit_test(promote_mixed),
 	    cmocka_unit_test(apply),
+	    cmocka_unit_test(apply_some),
 	    cmocka_unit_test(apply_stops),
 	    cmocka_unit_test(apply_dirty),
 	};

@@ -214,11 +214,14 @@ static uint64_t promote(struct worker *w, unsigned i)
 
 static uint64_t apply(struct worker *w, unsigned i)
 {
+	hvo_pfn_t from = below(w, 2 * NODE);
 	uint64_t done;
 	int err;
 
 	hvo_hugetlb_set_optimize(w->p->h, below(w, 3));
-	err = hvo_hugetlb_apply(w->p->h, orders[i], &done);
+	err = below(w, 2) ? hvo_hugetlb_apply(w->p->h, orders[i], &done)
+			  : hvo_hugetlb_apply_some(w->p->h, orders[i],
+						   below(w, 8), &from, &done);
 	expect(w, err, err == -HVO_ENOMEM || (!i && err == -HVO_EORDER));
 	return done;
 }

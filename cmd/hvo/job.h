@@ -121,8 +121,9 @@ int hvo_job_machine_open(struct hvo_job *job);
  */
 int hvo_job_machine_populate(struct hvo_job *job,
 			     struct hvo_progress *progress);
-int hvo_job_machine_optimize(struct hvo_job *job);
-int hvo_job_machine_restore(struct hvo_job *job);
+int hvo_job_machine_optimize(struct hvo_job *job,
+			     struct hvo_progress *progress);
+int hvo_job_machine_restore(struct hvo_job *job, struct hvo_progress *progress);
 
 /* Bytes that the buddy allocator has free. */
 uint64_t hvo_job_machine_free(const struct hvo_job *job);

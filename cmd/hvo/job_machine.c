@@ -135,29 +135,39 @@ int hvo_job_machine_close(struct hvo_job *job)
 
 /* ---- optimizing and restoring ------------------------------------------ */
 
-/* Huge pages that are optimized after switching all of them over. */
-static int apply(struct hvo_job *job, bool optimize, uint64_t *optimized)
+/* Switch all huge pages over. */
+static int apply(struct hvo_job *job, bool optimize,
+		 struct hvo_progress *progress)
 {
-	struct hvo_hugetlb_stats stats;
-	int error;
+	hvo_pfn_t from = 0;
+	uint64_t all = 0;
+	int error = 0;
 
 	hvo_hugetlb_set_optimize(job->pools, optimize);
-	error = hvo_hugetlb_apply(job->pools, job->map.order, NULL);
-	hvo_hugetlb_stats(job->pools, job->map.order, &stats);
-	*optimized = stats.optimized;
+	while (!error && !hvo_job_interrupted() && from != HVO_HUGETLB_END) {
+		uint64_t done;
+
+		error = hvo_hugetlb_apply_some(job->pools, job->map.order,
+					       HVO_JOB_BULK, &from, &done);
+		all += done;
+		hvo_progress_step(progress, all);
+	}
 	return error;
 }
 
-int hvo_job_machine_optimize(struct hvo_job *job)
+int hvo_job_machine_optimize(struct hvo_job *job, struct hvo_progress *progress)
 {
-	return apply(job, true, &job->optimized);
+	struct hvo_hugetlb_stats stats;
+	int error = apply(job, true, progress);
+
+	hvo_hugetlb_stats(job->pools, job->map.order, &stats);
+	job->optimized = stats.optimized;
+	return error;
 }
 
-int hvo_job_machine_restore(struct hvo_job *job)
+int hvo_job_machine_restore(struct hvo_job *job, struct hvo_progress *progress)
 {
-	uint64_t left;
-
-	return apply(job, false, &left);
+	return apply(job, false, progress);
 }
 
 /* ---- freed pages are memory -------------------------------------------- */

@@ -226,8 +226,10 @@ int hvo_job_populate(struct hvo_job *job)
 	int error;
 	int code;
 
+	hvo_progress_wait(&progress, "making the map");
 	code = job->engine_why ? hvo_map_open(&job->map)
 			       : hvo_job_machine_open(job);
+	hvo_progress_end(&progress);
 	if (code)
 		return code;
 	hvo_job_catch_interrupt();
@@ -271,7 +273,7 @@ int hvo_job_optimize(struct hvo_job *job)
 	int error;
 
 	hvo_progress_start(&progress, "optimizing", job->map.folios);
-	error = job->machine ? hvo_job_machine_optimize(job)
+	error = job->machine ? hvo_job_machine_optimize(job, &progress)
 			     : optimize_engine(job, &progress);
 	job->optimize_s = now_s() - start;
 	hvo_progress_end(&progress);
@@ -331,7 +333,7 @@ int hvo_job_restore(struct hvo_job *job)
 	if (job->skipped_restore)
 		return HVO_EXIT_OK;
 	hvo_progress_start(&progress, "restoring", job->optimized);
-	error = job->machine ? hvo_job_machine_restore(job)
+	error = job->machine ? hvo_job_machine_restore(job, &progress)
 			     : restore_engine(job, &progress);
 	job->restore_s = now_s() - start;
 	hvo_progress_end(&progress);

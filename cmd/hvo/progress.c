@@ -70,6 +70,17 @@ void hvo_progress_start(struct hvo_progress *p, const char *what,
 	p->next_ns = total && can_draw() ? now_ns() + FIRST_NS : UINT64_MAX;
 }
 
+void hvo_progress_wait(struct hvo_progress *p, const char *what)
+{
+	hvo_progress_start(p, what, 0);
+	p->drawn = can_draw();
+	if (!p->drawn)
+		return;
+	/* A message would be written over it. */
+	fprintf(stderr, "\r%s ...\033[K\r", what);
+	fflush(stderr);
+}
+
 void hvo_progress_step(struct hvo_progress *p, uint64_t done)
 {
 	uint64_t now;

@@ -21,6 +21,9 @@ struct hvo_progress {
 void hvo_progress_start(struct hvo_progress *p, const char *what,
 			uint64_t total);
 
+/* Begin what cannot tell how far it is: only what it is appears, at once. */
+void hvo_progress_wait(struct hvo_progress *p, const char *what);
+
 /* So much of the total has been done. */
 void hvo_progress_step(struct hvo_progress *p, uint64_t done);
 

@@ -289,6 +289,17 @@ int hvo_hugetlb_apply(struct hvo_hugetlb *pools, unsigned order,
 		      uint64_t *done);
 
 /*
+ * The same in steps, between which the caller may do something else: at most
+ * `most` pages that are to be changed, from pfn *from (0: the first) on.
+ * *from moves behind what was looked at, also on an error, and is
+ * HVO_HUGETLB_END when that was all. Between two steps anything may happen,
+ * the switch included; pages that become free behind *from are not seen.
+ */
+#define HVO_HUGETLB_END UINT64_MAX
+int hvo_hugetlb_apply_some(struct hvo_hugetlb *pools, unsigned order,
+			   uint64_t most, hvo_pfn_t *from, uint64_t *done);
+
+/*
  * Base page pfn is bad, whatever it is used for. A free page that has it
  * leaves the pool; if it was reserved, another one is allocated for it, and
  * counted as lost if that cannot be done. Everything else is left to

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The switch, applied to the free pages there are: in batches, by rising pfn,
- * so that each page is looked at once.
+ * so that each page is looked at once, by one call or by several.
  */
 
 #include "pools.h"
@@ -12,6 +12,7 @@
 /* Where a walk over the free pages has got to, and what it looks for. */
 struct walk {
 	uint64_t page; /* the next */
+	uint64_t left; /* pages that may still be taken */
 	bool optimize; /* pages that are not so, or are */
 };
 
@@ -46,11 +47,12 @@ static bool next_free(const struct hvo_pool *pool, uint64_t *page)
 static bool gather(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 		   struct walk *walk, struct hvo_pool_batch *batch)
 {
+	uint64_t most = hvo_pool_least(walk->left, HVO_POOL_BATCH);
 	bool more = true;
 
 	batch->count = 0;
 	hvo_pool_lock(pools, pool);
-	for (unsigned looks = 0; looks < LOOKS && batch->count < HVO_POOL_BATCH;
+	for (unsigned looks = 0; looks < LOOKS && batch->count < most;
 	     looks++) {
 		more = next_free(pool, &walk->page);
 		if (!more)
@@ -62,6 +64,7 @@ static bool gather(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 		walk->page++;
 	}
 	hvo_pool_unlock(pool);
+	walk->left -= batch->count;
 	return more || batch->count;
 }
 
@@ -90,16 +93,15 @@ static int change(struct hvo_hugetlb *pools, const struct hvo_pool_batch *batch,
 }
 
 static int apply(struct hvo_hugetlb *pools, struct hvo_pool *pool,
-		 uint64_t *done)
+		 struct walk *walk, uint64_t *done)
 {
-	struct walk walk = {.optimize = hvo_hugetlb_optimize(pools)};
 	struct hvo_pool_batch batch;
 	int dirty = 0;
 	int err = 0;
 
-	while ((!err || err == -HVO_EDIRTY) &&
-	       gather(pools, pool, &walk, &batch)) {
-		err = change(pools, &batch, walk.optimize, done);
+	while ((!err || err == -HVO_EDIRTY) && walk->left &&
+	       gather(pools, pool, walk, &batch)) {
+		err = change(pools, &batch, walk->optimize, done);
 		if (err == -HVO_EDIRTY)
 			dirty = err;
 		hvo_pool_lock(pools, pool);
@@ -110,20 +112,35 @@ static int apply(struct hvo_hugetlb *pools, struct hvo_pool *pool,
 	return err ? err : dirty;
 }
 
-int hvo_hugetlb_apply(struct hvo_hugetlb *pools, unsigned order, uint64_t *done)
+int hvo_hugetlb_apply_some(struct hvo_hugetlb *pools, unsigned order,
+			   uint64_t most, hvo_pfn_t *from, uint64_t *done)
 {
 	const struct hvo_geometry *g =
 	    hvo_vmemmap_geometry(hvo_mm_vmemmap(pools->mm));
 	struct hvo_pool *pool = hvo_pool_find(pools, order);
+	struct walk walk = {
+	    .left = most,
+	    .optimize = hvo_hugetlb_optimize(pools),
+	};
 	uint64_t count = 0;
-	int err = 0;
+	int err = -HVO_EORDER;
 
-	if (!pool ||
-	    (hvo_hugetlb_optimize(pools) && !hvo_order_optimizable(g, order)))
-		err = -HVO_EORDER;
-	else
-		err = apply(pools, pool, &count);
+	if (pool && (!walk.optimize || hvo_order_optimizable(g, order))) {
+		if (*from > pool->base)
+			walk.page = (*from - pool->base) >> order;
+		err = apply(pools, pool, &walk, &count);
+		*from = walk.page < end_of(pool)
+			    ? pool->base + (walk.page << order)
+			    : HVO_HUGETLB_END;
+	}
 	if (done)
 		*done = count;
 	return err;
+}
+
+int hvo_hugetlb_apply(struct hvo_hugetlb *pools, unsigned order, uint64_t *done)
+{
+	hvo_pfn_t from = 0;
+
+	return hvo_hugetlb_apply_some(pools, order, UINT64_MAX, &from, done);
 }
