@@ -2,11 +2,11 @@
 /*
  * hvo bench: finds the benchmark; the options that they share.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include "bench.h"
 #include "cmd.h"
+#include "options.h"
 #include "size.h"
 
 struct bench {
@@ -114,20 +114,21 @@ static const char *parse_number(const char *text, uint64_t most,
 }
 
 /* Returns NULL or what is wrong with the option's argument. */
-static const char *take_option(struct bench_options *options, int letter,
-			       const char *text)
+static const char *take_option(void *ctx, int letter)
 {
+	struct bench_options *options = ctx;
+
 	switch (letter) {
 	case 'm':
-		return hvo_size_parse(text, &options->memory);
+		return hvo_size_parse(optarg, &options->memory);
 	case 'p':
-		return hvo_size_parse(text, &options->page_size);
+		return hvo_size_parse(optarg, &options->page_size);
 	case 'c':
-		return parse_number(text, UINT32_MAX, &options->count);
+		return parse_number(optarg, UINT32_MAX, &options->count);
 	case 'r':
-		return parse_number(text, BENCH_SAMPLES, &options->rounds);
+		return parse_number(optarg, BENCH_SAMPLES, &options->rounds);
 	case 't':
-		return parse_number(text, 1024, &options->threads);
+		return parse_number(optarg, 1024, &options->threads);
 	case 'k':
 		options->keep_settings = true;
 		return NULL;
@@ -141,26 +142,14 @@ int bench_parse(int argc, char **argv, const char *allowed, const char *help,
 		struct bench_options *options)
 {
 	struct option chosen[OPTIONS + 1];
-	const char *wrong;
-	int letter;
+	const struct hvo_verb verb = {
+	    .options = chosen,
+	    .letters = "h",
+	    .help = help,
+	};
 
 	choose_options(allowed, chosen);
-	while ((letter = getopt_long(argc, argv, "h", chosen, NULL)) != -1) {
-		if (letter == '?')
-			return hvo_usage_hint(argv[0]);
-		if (letter == 'h') {
-			fputs(help, stdout);
-			return HVO_EXIT_OK;
-		}
-		wrong = take_option(options, letter, optarg);
-		if (wrong)
-			return hvo_usage_error(argv[0], "'%s' %s", optarg,
-					       wrong);
-	}
-	if (optind < argc)
-		return hvo_usage_error(argv[0], "'%s' is one word too many",
-				       argv[optind]);
-	return -1;
+	return hvo_options_parse(&verb, argc, argv, take_option, options);
 }
 
 int bench_folios(const char *argv0, const struct bench_options *options,

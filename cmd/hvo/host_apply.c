@@ -12,7 +12,6 @@
  * When a step fails or a signal comes, the pool gets its size back and the
  * switch its state; pages that were renewed stay renewed, which harms nobody.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,11 +57,6 @@ static const struct option names[] = {
     {0},
 };
 
-struct options {
-	struct apply *a;
-	bool help;
-};
-
 static const char *parse_step(uint64_t *step)
 {
 	const char *wrong = hvo_number_parse(optarg, step);
@@ -72,27 +66,30 @@ static const char *parse_step(uint64_t *step)
 
 static const char *parse(void *ctx, int letter)
 {
-	struct options *options = ctx;
+	struct apply *a = ctx;
 
 	switch (letter) {
 	case 'd':
-		options->a->dry_run = true;
+		a->dry_run = true;
 		break;
 	case 's':
-		return hvo_size_parse(optarg, &options->a->size);
+		return hvo_size_parse(optarg, &a->size);
 	case 'n':
-		return parse_step(&options->a->step);
+		return parse_step(&a->step);
 	case 'o':
-		options->a->off = true;
-		break;
-	case 'j':
-		options->a->json = true;
+		a->off = true;
 		break;
 	default:
-		options->help = true;
+		a->json = true;
 	}
 	return NULL;
 }
+
+static const struct hvo_verb verb = {
+    .options = names,
+    .letters = "h",
+    .help = help,
+};
 
 /* ---- a step -------------------------------------------------------------- */
 
@@ -239,17 +236,7 @@ static int open_and_apply(struct apply *a)
 int hvo_host_main_apply(int argc, char **argv)
 {
 	struct apply a = {0};
-	struct options options = {.a = &a};
-	int code = hvo_options_parse(argc, argv, names, parse, &options);
+	int code = hvo_options_parse(&verb, argc, argv, parse, &a);
 
-	if (code)
-		return code;
-	if (options.help) {
-		fputs(help, stdout);
-		return HVO_EXIT_OK;
-	}
-	if (optind < argc)
-		return hvo_usage_error(argv[0], "'%s' is one word too many",
-				       argv[optind]);
-	return open_and_apply(&a);
+	return code >= 0 ? code : open_and_apply(&a);
 }

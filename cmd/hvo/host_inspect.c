@@ -4,7 +4,6 @@
  * tables map them. Only reads.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +42,6 @@ static const struct option names[] = {
 struct options {
 	struct inspect *inspect;
 	const char *sysroot;
-	bool help;
 };
 
 /* No kernel has larger ones. */
@@ -81,14 +79,18 @@ static const char *parse(void *ctx, int letter)
 	case 'j':
 		options->inspect->json = true;
 		break;
-	case 'r':
-		options->sysroot = optarg;
-		break;
 	default:
-		options->help = true;
+		options->sysroot = optarg;
 	}
 	return NULL;
 }
+
+static const struct hvo_verb verb = {
+    .options = names,
+    .letters = "h",
+    .help = help,
+    .operands = 1,
+};
 
 /* A frame, decimal or with 0x; an address, hexadecimal in any case. */
 static bool parse_where(const char *text, int base, uint64_t *where)
@@ -102,16 +104,13 @@ static bool parse_where(const char *text, int base, uint64_t *where)
 	return !errno && end != text && !*end;
 }
 
-static int parse_operand(int argc, char **argv, struct inspect *inspect)
+static int parse_operand(char **argv, struct inspect *inspect)
 {
 	const char *text = argv[optind];
 
 	if (!text)
 		return hvo_usage_error(argv[0], "which %s?",
 				       inspect->pid ? "address" : "frame");
-	if (optind + 1 < argc)
-		return hvo_usage_error(argv[0], "'%s' is one word too many",
-				       argv[optind + 1]);
 	if (inspect->pid && !parse_where(text, 16, &inspect->address))
 		return hvo_usage_error(argv[0], "'%s' is not an address", text);
 	if (!inspect->pid &&
@@ -221,14 +220,10 @@ int hvo_host_main_inspect(int argc, char **argv)
 {
 	struct inspect inspect = {0};
 	struct options options = {.inspect = &inspect};
-	int code = hvo_options_parse(argc, argv, names, parse, &options);
+	int code = hvo_options_parse(&verb, argc, argv, parse, &options);
 
-	if (code)
+	if (code >= 0)
 		return code;
-	if (options.help) {
-		fputs(help, stdout);
-		return HVO_EXIT_OK;
-	}
-	code = parse_operand(argc, argv, &inspect);
+	code = parse_operand(argv, &inspect);
 	return code ? code : open_and_inspect(&inspect, options.sysroot);
 }

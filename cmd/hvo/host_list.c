@@ -4,7 +4,6 @@
  * manners of util-linux's lists (lsblk(8), lscpu(1)).
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <libsmartcols.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <string.h>
 #include "cmd.h"
 #include "host.h"
+#include "options.h"
 #include "size.h"
 
 /* ---- columns ------------------------------------------------------------- */
@@ -276,29 +276,29 @@ static int print_list(const struct hvo_host_status *status,
 
 /* ---- the command line ---------------------------------------------------- */
 
-static void print_help(void)
+static const char help[] =
+    "Usage: hvo host list [OPTION]...\n"
+    "Pools of huge pages by size and node, and their descriptors.\n"
+    "\n"
+    "  -b, --bytes          sizes in bytes\n"
+    "  -J, --json           as JSON; sizes are bytes, unknown is null\n"
+    "  -n, --noheadings     no line of headings\n"
+    "  -o, --output [+]COL[,COL]...\n"
+    "                       these columns, or these besides\n"
+    "      --output-all     all columns\n"
+    "  -P, --pairs          as NAME=\"value\" pairs\n"
+    "  -r, --raw            one blank between columns\n"
+    "      --sysroot DIR    read the tree in DIR, as "
+    "scripts/record-host makes it\n"
+    "  -h, --help           this text\n"
+    "\n"
+    "HVO_COLUMNS in the environment replaces the usual "
+    "columns,\n" DEFAULT_COLUMNS ".\n"
+    "\n"
+    "Columns:\n";
+
+static void print_columns(void)
 {
-	fputs(
-	    "Usage: hvo host list [OPTION]...\n"
-	    "Pools of huge pages by size and node, and their descriptors.\n"
-	    "\n"
-	    "  -b, --bytes          sizes in bytes\n"
-	    "  -J, --json           as JSON; sizes are bytes, unknown is null\n"
-	    "  -n, --noheadings     no line of headings\n"
-	    "  -o, --output [+]COL[,COL]...\n"
-	    "                       these columns, or these besides\n"
-	    "      --output-all     all columns\n"
-	    "  -P, --pairs          as NAME=\"value\" pairs\n"
-	    "  -r, --raw            one blank between columns\n"
-	    "      --sysroot DIR    read the tree in DIR, as "
-	    "scripts/record-host makes it\n"
-	    "  -h, --help           this text\n"
-	    "\n"
-	    "HVO_COLUMNS in the environment replaces the usual "
-	    "columns,\n" DEFAULT_COLUMNS ".\n"
-	    "\n"
-	    "Columns:\n",
-	    stdout);
 	for (size_t i = 0; i < COLUMNS; i++)
 		printf("  %-10s  %s\n", columns[i].name, columns[i].help);
 	fputs("\nNeeds no privilege.\n", stdout);
@@ -317,8 +317,10 @@ static const struct option names[] = {
     {0},
 };
 
-static void take_option(struct options *options, int letter)
+static const char *parse_option(void *ctx, int letter)
 {
+	struct options *options = ctx;
+
 	switch (letter) {
 	case 'b':
 		options->bytes = true;
@@ -341,30 +343,29 @@ static void take_option(struct options *options, int letter)
 	case 'r':
 		options->raw = true;
 		break;
-	case 's':
-		options->sysroot = optarg;
-		break;
 	default:
-		options->help = true;
+		options->sysroot = optarg;
 	}
+	return NULL;
 }
+
+static const struct hvo_verb verb = {
+    .options = names,
+    .letters = "bJno:Prh",
+    .help = help,
+    .more_help = print_columns,
+};
 
 static int parse_options(int argc, char **argv, struct options *options)
 {
-	int letter;
+	int code = hvo_options_parse(&verb, argc, argv, parse_option, options);
 
-	while ((letter = getopt_long(argc, argv, "bJno:Prh", names, NULL)) >= 0)
-		if (letter == '?')
-			return hvo_usage_hint(argv[0]);
-		else
-			take_option(options, letter);
-	if (optind < argc)
-		return hvo_usage_error(argv[0], "'%s' is one word too many",
-				       argv[optind]);
+	if (code >= 0)
+		return code;
 	if (options->json + options->raw + options->pairs > 1)
 		return hvo_usage_error(argv[0], "--json, --raw and --pairs "
 						"exclude each other");
-	return HVO_EXIT_OK;
+	return -1;
 }
 
 static int list(const struct choice *choice, const struct options *options)
@@ -387,12 +388,8 @@ int hvo_host_main_list(int argc, char **argv)
 	struct choice choice = {0};
 	int code = parse_options(argc, argv, &options);
 
-	if (code)
+	if (code >= 0)
 		return code;
-	if (options.help) {
-		print_help();
-		return HVO_EXIT_OK;
-	}
 	code = choose_columns(&choice, &options, argv[0]);
 	return code ? code : list(&choice, &options);
 }

@@ -22,7 +22,6 @@
 struct options {
 	const char *sysroot;
 	const char *textfile;
-	bool help;
 };
 
 struct metric {
@@ -269,25 +268,22 @@ static int write_textfile(const char *path, const struct hvo_host_status *s)
 
 /* ---- the verb ------------------------------------------------------------ */
 
-static void print_help(void)
-{
-	fputs("Usage: hvo host metrics [OPTION]...\n"
-	      "What 'hvo host status' says, as metrics for Prometheus: gauges "
-	      "in bytes and\n"
-	      "pages, which are valid OpenMetrics too. What is unknown is left "
-	      "out.\n"
-	      "\n"
-	      "      --textfile PATH  write PATH, in one step, instead of to "
-	      "stdout: for\n"
-	      "                       node_exporter's textfile collector, "
-	      "which reads *.prom\n"
-	      "      --sysroot DIR    read the tree in DIR, as "
-	      "scripts/record-host makes it\n"
-	      "  -h, --help           this text\n"
-	      "\n"
-	      "Needs no privilege.\n",
-	      stdout);
-}
+static const char help[] =
+    "Usage: hvo host metrics [OPTION]...\n"
+    "What 'hvo host status' says, as metrics for Prometheus: gauges "
+    "in bytes and\n"
+    "pages, which are valid OpenMetrics too. What is unknown is left "
+    "out.\n"
+    "\n"
+    "      --textfile PATH  write PATH, in one step, instead of to "
+    "stdout: for\n"
+    "                       node_exporter's textfile collector, "
+    "which reads *.prom\n"
+    "      --sysroot DIR    read the tree in DIR, as "
+    "scripts/record-host makes it\n"
+    "  -h, --help           this text\n"
+    "\n"
+    "Needs no privilege.\n";
 
 static const char *parse_option(void *ctx, int letter)
 {
@@ -297,37 +293,34 @@ static const char *parse_option(void *ctx, int letter)
 	case 't':
 		options->textfile = optarg;
 		return *optarg ? NULL : "is no path";
-	case 's':
-		options->sysroot = optarg;
-		break;
 	default:
-		options->help = true;
+		options->sysroot = optarg;
 	}
 	return NULL;
 }
 
+static const struct option names[] = {
+    {"textfile", required_argument, NULL, 't'},
+    {"sysroot", required_argument, NULL, 's'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static const struct hvo_verb verb = {
+    .options = names,
+    .letters = "h",
+    .help = help,
+};
+
 int hvo_host_main_metrics(int argc, char **argv)
 {
-	static const struct option names[] = {
-	    {"textfile", required_argument, NULL, 't'},
-	    {"sysroot", required_argument, NULL, 's'},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
-	};
 	struct options options = {0};
 	struct hvo_host_status status;
 	struct hvo_host *host;
-	int code = hvo_options_parse(argc, argv, names, parse_option, &options);
+	int code = hvo_options_parse(&verb, argc, argv, parse_option, &options);
 
-	if (code)
+	if (code >= 0)
 		return code;
-	if (options.help) {
-		print_help();
-		return HVO_EXIT_OK;
-	}
-	if (optind < argc)
-		return hvo_usage_error(argv[0], "'%s' is one word too many",
-				       argv[optind]);
 	code = hvo_host_cmd_read(options.sysroot, &host, &status);
 	if (code)
 		return code;

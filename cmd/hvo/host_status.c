@@ -19,28 +19,24 @@
 struct options {
 	const char *sysroot;
 	bool json;
-	bool help;
 };
 
-static void print_help(void)
-{
-	fputs("Usage: hvo host status [OPTION]...\n"
-	      "What Linux's own optimization of huge pages' descriptors does "
-	      "on this host:\n"
-	      "whether it is there and on, what descriptors take, what is "
-	      "saved. Each figure\n"
-	      "is measured (the kernel says so), derived (computed) or "
-	      "unknown, and says from\n"
-	      "what, or why.\n"
-	      "\n"
-	      "      --json         print one JSON object\n"
-	      "      --sysroot DIR  read the tree in DIR, as "
-	      "scripts/record-host makes it\n"
-	      "  -h, --help         this text\n"
-	      "\n"
-	      "Needs no privilege.\n",
-	      stdout);
-}
+static const char help[] =
+    "Usage: hvo host status [OPTION]...\n"
+    "What Linux's own optimization of huge pages' descriptors does "
+    "on this host:\n"
+    "whether it is there and on, what descriptors take, what is "
+    "saved. Each figure\n"
+    "is measured (the kernel says so), derived (computed) or "
+    "unknown, and says from\n"
+    "what, or why.\n"
+    "\n"
+    "      --json         print one JSON object\n"
+    "      --sysroot DIR  read the tree in DIR, as "
+    "scripts/record-host makes it\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "Needs no privilege.\n";
 
 /* ---- for people ---------------------------------------------------------- */
 
@@ -402,37 +398,34 @@ static const char *parse_option(void *ctx, int letter)
 	case 'J':
 		options->json = true;
 		break;
-	case 's':
-		options->sysroot = optarg;
-		break;
 	default:
-		options->help = true;
+		options->sysroot = optarg;
 	}
 	return NULL;
 }
 
+static const struct option names[] = {
+    {"json", no_argument, NULL, 'J'},
+    {"sysroot", required_argument, NULL, 's'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static const struct hvo_verb verb = {
+    .options = names,
+    .letters = "h",
+    .help = help,
+};
+
 int hvo_host_main_status(int argc, char **argv)
 {
-	static const struct option names[] = {
-	    {"json", no_argument, NULL, 'J'},
-	    {"sysroot", required_argument, NULL, 's'},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
-	};
 	struct options options = {0};
 	struct hvo_host_status status;
 	struct hvo_host *host;
-	int code = hvo_options_parse(argc, argv, names, parse_option, &options);
+	int code = hvo_options_parse(&verb, argc, argv, parse_option, &options);
 
-	if (code)
+	if (code >= 0)
 		return code;
-	if (options.help) {
-		print_help();
-		return HVO_EXIT_OK;
-	}
-	if (optind < argc)
-		return hvo_usage_error(argv[0], "'%s' is one word too many",
-				       argv[optind]);
 	code = hvo_host_cmd_read(options.sysroot, &host, &status);
 	if (code)
 		return code;

@@ -13,7 +13,6 @@
  * huge pages or memory meanwhile moves the count too, so a count that does not
  * fit is taken again before it is called wrong.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,11 +54,6 @@ static const struct option names[] = {
     {0},
 };
 
-struct options {
-	struct verify *v;
-	bool help;
-};
-
 static const char *parse_number(uint64_t *number, uint64_t most)
 {
 	const char *wrong = hvo_number_parse(optarg, number);
@@ -71,8 +65,7 @@ static const char *parse_number(uint64_t *number, uint64_t most)
 
 static const char *parse(void *ctx, int letter)
 {
-	struct options *options = ctx;
-	struct verify *v = options->v;
+	struct verify *v = ctx;
 	const char *wrong = NULL;
 	uint64_t pid;
 
@@ -88,14 +81,17 @@ static const char *parse(void *ctx, int letter)
 	case 't':
 		v->try = true;
 		break;
-	case 'j':
-		v->json = true;
-		break;
 	default:
-		options->help = true;
+		v->json = true;
 	}
 	return wrong;
 }
+
+static const struct hvo_verb verb = {
+    .options = names,
+    .letters = "h",
+    .help = help,
+};
 
 /* ---- the pool ------------------------------------------------------------ */
 
@@ -215,7 +211,6 @@ static int open_and_verify(struct verify *v)
 int hvo_host_main_verify(int argc, char **argv)
 {
 	struct verify *v = calloc(1, sizeof(*v));
-	struct options options = {.v = v};
 	int code;
 
 	if (!v) {
@@ -223,17 +218,12 @@ int hvo_host_main_verify(int argc, char **argv)
 		return HVO_EXIT_FAILED;
 	}
 	v->size = 2 * MIB;
-	code = hvo_options_parse(argc, argv, names, parse, &options);
-	if (!code && options.help)
-		fputs(help, stdout);
-	else if (!code && optind < argc)
-		code = hvo_usage_error(argv[0], "'%s' is one word too many",
-				       argv[optind]);
-	else if (!code && v->pid && v->try)
+	code = hvo_options_parse(&verb, argc, argv, parse, v);
+	if (code < 0 && v->pid && v->try)
 		code = hvo_usage_error(argv[0],
 				       "--pid changes nothing, so that there "
 				       "is nothing to --try");
-	else if (!code)
+	if (code < 0)
 		code = open_and_verify(v);
 	free(v);
 	return code;

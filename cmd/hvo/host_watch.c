@@ -25,7 +25,6 @@
 struct options {
 	const char *sysroot;
 	unsigned interval; /* seconds */
-	bool help;
 };
 
 /* Columns of the pools' table; rows are sorted by one of them. */
@@ -407,24 +406,21 @@ static int on_screen(struct watch *w)
 
 /* ---- the verb ------------------------------------------------------------ */
 
-static void print_help(void)
-{
-	fputs("Usage: hvo host watch [OPTION]...\n"
-	      "What 'hvo host status' says, again and again, and how it "
-	      "changed since.\n"
-	      "\n"
-	      "      --interval SECONDS  between two looks, at most a day (2)\n"
-	      "      --sysroot DIR       read the tree in DIR, as "
-	      "scripts/record-host makes it\n"
-	      "  -h, --help              this text\n"
-	      "\n"
-	      "Keys: q quit, space pause, n pools of each node, s sort by the "
-	      "next column,\n"
-	      "? help.\n"
-	      "\n"
-	      "Needs a terminal, and no privilege.\n",
-	      stdout);
-}
+static const char help[] =
+    "Usage: hvo host watch [OPTION]...\n"
+    "What 'hvo host status' says, again and again, and how it "
+    "changed since.\n"
+    "\n"
+    "      --interval SECONDS  between two looks, at most a day (2)\n"
+    "      --sysroot DIR       read the tree in DIR, as "
+    "scripts/record-host makes it\n"
+    "  -h, --help              this text\n"
+    "\n"
+    "Keys: q quit, space pause, n pools of each node, s sort by the "
+    "next column,\n"
+    "? help.\n"
+    "\n"
+    "Needs a terminal, and no privilege.\n";
 
 static const char *parse_option(void *ctx, int letter)
 {
@@ -438,36 +434,33 @@ static const char *parse_option(void *ctx, int letter)
 		    strlen(optarg) > 5 || options->interval > INTERVAL_MAX)
 			return "a number of seconds from 1 to 86400 is needed";
 		break;
-	case 's':
-		options->sysroot = optarg;
-		break;
 	default:
-		options->help = true;
+		options->sysroot = optarg;
 	}
 	return NULL;
 }
 
+static const struct option names[] = {
+    {"interval", required_argument, NULL, 'i'},
+    {"sysroot", required_argument, NULL, 's'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static const struct hvo_verb verb = {
+    .options = names,
+    .letters = "h",
+    .help = help,
+};
+
 int hvo_host_main_watch(int argc, char **argv)
 {
-	static const struct option names[] = {
-	    {"interval", required_argument, NULL, 'i'},
-	    {"sysroot", required_argument, NULL, 's'},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
-	};
 	struct options options = {.interval = 2};
 	struct watch w = {.nodes = true};
-	int code = hvo_options_parse(argc, argv, names, parse_option, &options);
+	int code = hvo_options_parse(&verb, argc, argv, parse_option, &options);
 
-	if (code)
+	if (code >= 0)
 		return code;
-	if (options.help) {
-		print_help();
-		return HVO_EXIT_OK;
-	}
-	if (optind < argc)
-		return hvo_usage_error(argv[0], "'%s' is one word too many",
-				       argv[optind]);
 	w.interval = options.interval;
 	code = hvo_host_cmd_read(options.sysroot, &w.host, &w.first);
 	if (code)

@@ -3,13 +3,14 @@
  * hvo plan: what optimizing saves and what giving pages back needs, computed
  * from the sizes alone. Maps nothing; the sizes may be any architecture's.
  */
-#include <getopt.h>
+#include <limits.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "hvo/error.h"
 #include "hvo/page.h"
 #include "json.h"
+#include "options.h"
 #include "plan.h"
 #include "size.h"
 #include "table.h"
@@ -20,28 +21,28 @@ struct options {
 	bool base_page_given;
 	bool table;
 	bool json;
-	bool help;
 };
 
-static void print_help(void)
-{
-	printf(
-	    "Usage: hvo plan [OPTION]... SIZE:COUNT...\n"
-	    "       hvo plan --table [--record BYTES] [--json]\n"
-	    "What the descriptors of COUNT huge pages of SIZE take, what they\n"
-	    "take when optimized, and how many free frames are needed to give\n"
-	    "the pages back. Nothing is allocated.\n"
-	    "\n"
-	    "  --base-page SIZE  4K (default), 8K, 16K, 32K or 64K\n"
-	    "  --record BYTES    of one descriptor, a multiple of 8 from 8 to\n"
-	    "                    512 (default %d)\n"
-	    "  --table           the huge page sizes of known architectures\n"
-	    "  --json            print one JSON object\n"
-	    "  -h, --help        this text\n"
-	    "\n"
-	    "Example: hvo plan 2M:16384 1G:100\n",
-	    HVO_PAGE_BYTES);
-}
+#define TEXT_OF(number) #number
+#define TEXT(number)    TEXT_OF(number)
+
+static const char help[] =
+    "Usage: hvo plan [OPTION]... SIZE:COUNT...\n"
+    "       hvo plan --table [--record BYTES] [--json]\n"
+    "What the descriptors of COUNT huge pages of SIZE take, what they\n"
+    "take when optimized, and how many free frames are needed to give\n"
+    "the pages back. Nothing is allocated.\n"
+    "\n"
+    "  --base-page SIZE  4K (default), 8K, 16K, 32K or 64K\n"
+    "  --record BYTES    of one descriptor, a multiple of 8 from 8 to\n"
+    "                    512 (default " TEXT(
+	HVO_PAGE_BYTES) ")\n"
+			"  --table           the huge page sizes of known "
+			"architectures\n"
+			"  --json            print one JSON object\n"
+			"  -h, --help        this text\n"
+			"\n"
+			"Example: hvo plan 2M:16384 1G:100\n";
 
 /* ---- arithmetic -------------------------------------------------------- */
 
@@ -276,47 +277,40 @@ static int print_all(const struct hvo_plan *plans, size_t n,
 
 /* ---- the command line -------------------------------------------------- */
 
-static int parse_options(int argc, char **argv, struct options *options)
-{
-	static const struct option names[] = {
-	    {"base-page", required_argument, NULL, 'b'},
-	    {"record", required_argument, NULL, 'r'},
-	    {"table", no_argument, NULL, 't'},
-	    {"json", no_argument, NULL, 'j'},
-	    {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0},
-	};
-	const char *wrong = NULL;
-	int c;
+static const struct option names[] = {
+    {"base-page", required_argument, NULL, 'b'},
+    {"record", required_argument, NULL, 'r'},
+    {"table", no_argument, NULL, 't'},
+    {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
 
-	while ((c = getopt_long(argc, argv, "h", names, NULL)) >= 0) {
-		switch (c) {
-		case 'b':
-			wrong = hvo_size_parse(optarg, &options->base_page);
-			options->base_page_given = true;
-			break;
-		case 'r':
-			wrong = hvo_number_parse(optarg, &options->record);
-			break;
-		case 't':
-			options->table = true;
-			break;
-		case 'j':
-			options->json = true;
-			break;
-		case 'h':
-			options->help = true;
-			break;
-		default:
-			return hvo_usage_hint(argv[0]);
-		}
-		if (wrong)
-			return hvo_usage_error(
-			    argv[0], "--%s: '%s' %s",
-			    c == 'b' ? "base-page" : "record", optarg, wrong);
+static const char *parse_option(void *ctx, int letter)
+{
+	struct options *options = ctx;
+
+	switch (letter) {
+	case 'b':
+		options->base_page_given = true;
+		return hvo_size_parse(optarg, &options->base_page);
+	case 'r':
+		return hvo_number_parse(optarg, &options->record);
+	case 't':
+		options->table = true;
+		return NULL;
+	default:
+		options->json = true;
+		return NULL;
 	}
-	return HVO_EXIT_OK;
 }
+
+static const struct hvo_verb verb = {
+    .options = names,
+    .letters = "h",
+    .help = help,
+    .operands = INT_MAX,
+};
 
 /* The geometry that the options ask for; an exit code. */
 static int make_geometry(const char *argv0, const struct options *options,
@@ -417,14 +411,10 @@ int hvo_cmd_plan(int argc, char **argv)
 {
 	struct options options = {.base_page = 4096, .record = HVO_PAGE_BYTES};
 	struct hvo_geometry g;
-	int code = parse_options(argc, argv, &options);
+	int code = hvo_options_parse(&verb, argc, argv, parse_option, &options);
 
-	if (code)
+	if (code >= 0)
 		return code;
-	if (options.help) {
-		print_help();
-		return HVO_EXIT_OK;
-	}
 	if (!options.table)
 		return plan_sizes(argv[0], argv + optind,
 				  (size_t)(argc - optind), &options);

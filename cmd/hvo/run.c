@@ -15,48 +15,44 @@
 #include "room.h"
 #include "size.h"
 
-static void print_help(void)
-{
-	fputs(
-	    "Usage: hvo run [OPTION]...\n"
-	    "Make a machine: memory described by a vmemmap, a buddy\n"
-	    "allocator, a pool of huge pages. Optimize the descriptors of\n"
-	    "these, measure what that saves, use the memory it frees, check\n"
-	    "every descriptor, and restore. Only what is used is allocated:\n"
-	    "the descriptors, and for a while what they leave. Each mapping\n"
-	    "is a real one of the MMU.\n"
-	    "\n"
-	    "  --memory SIZE      how much memory (default 32G)\n"
-	    "  --iomem FILE       the RAM that FILE lists instead, as\n"
-	    "                     /proc/iomem does (only root sees addresses)\n"
-	    "  --page-size SIZE   of the huge pages (default 2M)\n"
-	    "  --count N          so many huge pages (default: all that fit)\n"
-	    "  --base-page SIZE   4K (default), 8K, 16K, 32K or 64K\n"
-	    "  --record BYTES     of one descriptor, a multiple of 8 from 8\n"
-	    "                     to 512 (default 64)\n"
-	    "  --populate HOW     full (default): optimize what was in full\n"
-	    "                     first; optimized: never allocate the rest\n"
-	    "  --engine           without a machine: the engine alone, with\n"
-	    "                     frames from beside the memory\n"
-	    "  --no-restore       end without giving the pages back\n"
-	    "  --json             print one JSON object\n"
-	    "  -h, --help         this text\n"
-	    "\n"
-	    "What a machine cannot do, the engine does alone, and the output\n"
-	    "says so: --iomem, --populate optimized, another --record, huge\n"
-	    "pages too small to be optimized, and memory of no whole\n"
-	    "subsections (of 2M, with base pages of 4K).\n"
-	    "\n"
-	    "Measured is what the operating system has in use for the\n"
-	    "descriptors (st_blocks), counted is what the engine says.\n"
-	    "Seconds: to write all descriptors and make huge pages of them,\n"
-	    "to optimize these, to restore them; US/HUGE: microseconds for\n"
-	    "one huge page.\n"
-	    "\n"
-	    "Example: hvo run --memory 1T --page-size 1G --populate "
-	    "optimized\n",
-	    stdout);
-}
+static const char help[] =
+    "Usage: hvo run [OPTION]...\n"
+    "Make a machine: memory described by a vmemmap, a buddy\n"
+    "allocator, a pool of huge pages. Optimize the descriptors of\n"
+    "these, measure what that saves, use the memory it frees, check\n"
+    "every descriptor, and restore. Only what is used is allocated:\n"
+    "the descriptors, and for a while what they leave. Each mapping\n"
+    "is a real one of the MMU.\n"
+    "\n"
+    "  --memory SIZE      how much memory (default 32G)\n"
+    "  --iomem FILE       the RAM that FILE lists instead, as\n"
+    "                     /proc/iomem does (only root sees addresses)\n"
+    "  --page-size SIZE   of the huge pages (default 2M)\n"
+    "  --count N          so many huge pages (default: all that fit)\n"
+    "  --base-page SIZE   4K (default), 8K, 16K, 32K or 64K\n"
+    "  --record BYTES     of one descriptor, a multiple of 8 from 8\n"
+    "                     to 512 (default 64)\n"
+    "  --populate HOW     full (default): optimize what was in full\n"
+    "                     first; optimized: never allocate the rest\n"
+    "  --engine           without a machine: the engine alone, with\n"
+    "                     frames from beside the memory\n"
+    "  --no-restore       end without giving the pages back\n"
+    "  --json             print one JSON object\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "What a machine cannot do, the engine does alone, and the output\n"
+    "says so: --iomem, --populate optimized, another --record, huge\n"
+    "pages too small to be optimized, and memory of no whole\n"
+    "subsections (of 2M, with base pages of 4K).\n"
+    "\n"
+    "Measured is what the operating system has in use for the\n"
+    "descriptors (st_blocks), counted is what the engine says.\n"
+    "Seconds: to write all descriptors and make huge pages of them,\n"
+    "to optimize these, to restore them; US/HUGE: microseconds for\n"
+    "one huge page.\n"
+    "\n"
+    "Example: hvo run --memory 1T --page-size 1G --populate "
+    "optimized\n";
 
 /* ---- the command line ----------------------------------------------- */
 
@@ -67,7 +63,6 @@ struct options {
 	bool from_start;
 	bool no_restore;
 	bool engine;
-	bool help;
 };
 
 static const struct option names[] = {
@@ -128,28 +123,28 @@ static const char *parse_option(void *ctx, int c)
 	case 'e':
 		o->engine = true;
 		return NULL;
-	case 'j':
-		o->json = true;
-		return NULL;
 	default:
-		o->help = true;
+		o->json = true;
 		return NULL;
 	}
 }
 
+static const struct hvo_verb verb = {
+    .options = names,
+    .letters = "h",
+    .help = help,
+};
+
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	int code = hvo_options_parse(argc, argv, names, parse_option, o);
+	int code = hvo_options_parse(&verb, argc, argv, parse_option, o);
 
-	if (code)
+	if (code >= 0)
 		return code;
-	if (optind < argc)
-		return hvo_usage_error(argv[0], "'%s' is one argument too many",
-				       argv[optind]);
 	if (o->memory_given && o->map.iomem)
 		return hvo_usage_error(argv[0], "--memory and --iomem: give "
 						"one of them");
-	return HVO_EXIT_OK;
+	return -1;
 }
 
 /* ---- before the job --------------------------------------------------- */
@@ -325,12 +320,8 @@ int hvo_cmd_run(int argc, char **argv)
 	struct hvo_job job = {0};
 	int code = parse_options(argc, argv, &o);
 
-	if (code)
+	if (code >= 0)
 		return code;
-	if (o.help) {
-		print_help();
-		return HVO_EXIT_OK;
-	}
 	job.json = o.json;
 	job.from_start = o.from_start;
 	job.no_restore = o.no_restore;

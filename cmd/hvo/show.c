@@ -19,26 +19,22 @@
 #include "room.h"
 #include "size.h"
 
-static void print_help(void)
-{
-	fputs(
-	    "Usage: hvo show [OPTION]...\n"
-	    "Make a vmemmap for one huge page, and draw where its pages lead:\n"
-	    "vmemmap pages on the left, frames on the right. Frames and\n"
-	    "permissions are those that are really mapped.\n"
-	    "\n"
-	    "  --page-size SIZE  of the huge page (default 2M)\n"
-	    "  --base-page SIZE  4K (default), 8K, 16K, 32K or 64K\n"
-	    "  --record BYTES    of one descriptor, a multiple of 8 from 8 to\n"
-	    "                    512 (default 64)\n"
-	    "  --state STATE     full, optimized or both (default)\n"
-	    "  --window N        let one mapping lead to up to N frames that\n"
-	    "                    hold the same shared tails, as `hvo run`\n"
-	    "                    does to have fewer mappings (default 1)\n"
-	    "  --svg FILE        write an SVG drawing; - for stdout\n"
-	    "  -h, --help        this text\n",
-	    stdout);
-}
+static const char help[] =
+    "Usage: hvo show [OPTION]...\n"
+    "Make a vmemmap for one huge page, and draw where its pages lead:\n"
+    "vmemmap pages on the left, frames on the right. Frames and\n"
+    "permissions are those that are really mapped.\n"
+    "\n"
+    "  --page-size SIZE  of the huge page (default 2M)\n"
+    "  --base-page SIZE  4K (default), 8K, 16K, 32K or 64K\n"
+    "  --record BYTES    of one descriptor, a multiple of 8 from 8 to\n"
+    "                    512 (default 64)\n"
+    "  --state STATE     full, optimized or both (default)\n"
+    "  --window N        let one mapping lead to up to N frames that\n"
+    "                    hold the same shared tails, as `hvo run`\n"
+    "                    does to have fewer mappings (default 1)\n"
+    "  --svg FILE        write an SVG drawing; - for stdout\n"
+    "  -h, --help        this text\n";
 
 /* ---- the command line ----------------------------------------------- */
 
@@ -47,7 +43,6 @@ struct options {
 	uint64_t window;
 	bool full, optimized;
 	const char *svg;
-	bool help;
 };
 
 static const struct option names[] = {
@@ -95,26 +90,17 @@ static const char *parse_option(void *ctx, int c)
 		return parse_state(optarg, o);
 	case 'w':
 		return parse_window(optarg, &o->window);
-	case 'o':
+	default:
 		o->svg = optarg;
 		return *optarg ? NULL : "is not a file's name";
-	default:
-		o->help = true;
-		return NULL;
 	}
 }
 
-static int parse_options(int argc, char **argv, struct options *o)
-{
-	int code = hvo_options_parse(argc, argv, names, parse_option, o);
-
-	if (code)
-		return code;
-	if (optind < argc)
-		return hvo_usage_error(argv[0], "'%s' is one argument too many",
-				       argv[optind]);
-	return HVO_EXIT_OK;
-}
+static const struct hvo_verb verb = {
+    .options = names,
+    .letters = "h",
+    .help = help,
+};
 
 /* ---- the live map ----------------------------------------------------- */
 
@@ -366,14 +352,10 @@ int hvo_cmd_show(int argc, char **argv)
 			    .full = true,
 			    .optimized = true};
 	struct hvo_map map = {0};
-	int code = parse_options(argc, argv, &o);
+	int code = hvo_options_parse(&verb, argc, argv, parse_option, &o);
 
-	if (code)
+	if (code >= 0)
 		return code;
-	if (o.help) {
-		print_help();
-		return HVO_EXIT_OK;
-	}
 	o.map.window = (uint32_t)o.window;
 	o.map.memory = enough_memory(&o.map);
 	code = show(&map, &o, argv[0]);

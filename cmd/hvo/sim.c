@@ -119,9 +119,8 @@ static const char grammar_text[] =
     "  expect free == before - 512 + 7 - 7  # 7 given back, 7 shared tails\n"
     "  free a\n";
 
-static void print_help(void)
+static void print_grammar(void)
 {
-	fputs(usage_text, stdout);
 	fputs(grammar_text, stdout);
 }
 
@@ -131,7 +130,6 @@ struct options {
 	struct hvo_sim_random_options random;
 	bool at_random;
 	bool only_random; /* an option that means nothing to a script */
-	bool help;
 };
 
 static const struct option names[] = {
@@ -192,11 +190,8 @@ static const char *parse_option(void *ctx, int c)
 	case 'f':
 		r->failures = true;
 		return NULL;
-	case 'j':
-		r->json = true;
-		return NULL;
 	default:
-		o->help = true;
+		r->json = true;
 		return NULL;
 	}
 }
@@ -205,8 +200,6 @@ static int check_usage(int argc, char **argv, const struct options *o)
 {
 	int operands = argc - optind;
 
-	if (o->help)
-		return HVO_EXIT_OK;
 	if (o->at_random && operands)
 		return hvo_usage_error(
 		    argv[0], "--random takes no script: '%s'", argv[optind]);
@@ -218,17 +211,22 @@ static int check_usage(int argc, char **argv, const struct options *o)
 		return hvo_usage_error(argv[0],
 				       "name a script, - for stdin, or "
 				       "--random");
-	if (operands > 1)
-		return hvo_usage_error(argv[0], "'%s' is one argument too many",
-				       argv[optind + 1]);
-	return HVO_EXIT_OK;
+	return -1;
 }
+
+static const struct hvo_verb verb = {
+    .options = names,
+    .letters = "h",
+    .help = usage_text,
+    .more_help = print_grammar,
+    .operands = 1,
+};
 
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	int code = hvo_options_parse(argc, argv, names, parse_option, o);
+	int code = hvo_options_parse(&verb, argc, argv, parse_option, o);
 
-	return code ? code : check_usage(argc, argv, o);
+	return code >= 0 ? code : check_usage(argc, argv, o);
 }
 
 int hvo_cmd_sim(int argc, char **argv)
@@ -241,12 +239,8 @@ int hvo_cmd_sim(int argc, char **argv)
 	};
 	int code = parse_options(argc, argv, &o);
 
-	if (code)
+	if (code >= 0)
 		return code;
-	if (o.help) {
-		print_help();
-		return HVO_EXIT_OK;
-	}
 	if (o.at_random)
 		return hvo_sim_random(&o.random);
 	return hvo_sim_script(argv[optind], o.random.json);

@@ -418,7 +418,7 @@ check 'populated otherwise' refused 2 "'half' is neither"
 run run --memory 1G --iomem "$fixtures/small-vm"
 check 'memory twice' refused 2 'give one of them'
 run run 2M
-check 'an operand' refused 2 "'2M' is one argument too many"
+check 'an operand' refused 2 "'2M' is one word too many"
 run run --memory
 check 'an option without its value' refused 2 'requires an argument'
 

@@ -156,6 +156,6 @@ check 'no base page' refused 2 'base pages have 4K'
 run show --record 63
 check 'no record' refused 2 '63 is not a multiple of 8'
 run show 2M
-check 'an operand' refused 2 "'2M' is one argument too many"
+check 'an operand' refused 2 "'2M' is one word too many"
 
 finish

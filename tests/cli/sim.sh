@@ -163,7 +163,7 @@ done
 run sim
 check 'neither script nor --random' refused 2 'name a script'
 run sim a b
-check 'two scripts' refused 2 "'b' is one argument too many"
+check 'two scripts' refused 2 "'b' is one word too many"
 run sim --random a
 check 'both' refused 2 'takes no script'
 run sim --seed 1 a
