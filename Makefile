@@ -11,6 +11,7 @@
 #   make boot     start the reference kernel under QEMU: ARCH=x86_64 (CPUS=,
 #                 MEM=, BOOT="words of its command line")
 #   make bench-boot  instructions for each huge page (ARCHS=, BENCH=)
+#   make kernels-arm64  hvo host on Debian's kernels for arm64
 #   make size     what the engine takes in a kernel: code and stack
 #   make deb      Debian packages, in build-deb
 #   make install  build and install (PREFIX, DESTDIR)
@@ -48,6 +49,11 @@ boot: setup-boot
 bench-boot: setup-boot
 	@PAGE=$(PAGE) scripts/bench-boot $(ARCHS) -- $(BENCH)
 
+kernels-arm64: setup-kernels-arm64
+	@scripts/build-arm64 build-arm64
+	@tests/kernels/kernels.sh build-arm64/hvo scripts/guest \
+		build-arm64/guest arm64
+
 size: setup-boot
 	@scripts/size
 
@@ -59,7 +65,8 @@ install: all
 	@meson install -C $(BUILD)
 
 clean:
-	rm -rf $(BUILD) $(BUILD_ASAN) build-lint build-kernel build-deb
+	rm -rf $(BUILD) $(BUILD_ASAN) build-lint build-kernel build-deb \
+		build-arm64
 
 $(BUILD)/build.ninja: | setup-build
 	@meson setup $(BUILD)
@@ -78,8 +85,12 @@ setup-boot:
 setup-deb:
 	@scripts/setup build deb
 
+setup-kernels-arm64:
+	@scripts/setup build kernels-arm64
+
 setup-lint:
 	@scripts/setup build lint
 
-.PHONY: all run test lint fuzz boot bench-boot size deb install clean \
-	setup-build setup-test setup-boot setup-deb setup-lint
+.PHONY: all run test lint fuzz boot bench-boot kernels-arm64 size deb install \
+	clean setup-build setup-test setup-boot setup-deb setup-kernels-arm64 \
+	setup-lint

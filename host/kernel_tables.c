@@ -74,9 +74,30 @@ static const char *init_x86(struct hvo_kernel_tables *tables,
 		return "x86-64 has pages of 4 KiB, and it says otherwise";
 	tables->levels = info->five_levels ? 5 : 4;
 	tables->address_bits = 12 + 9 * tables->levels;
+	tables->table_bits = tables->address_bits;
 	tables->frame_mask = bits(51, 12) & ~info->encrypted;
 	tables->decode = decode_x86;
 	return NULL;
+}
+
+/*
+ * Arm ARM DDI 0487, D8.3.1: where an entry has its address. Tables of pages of
+ * 64 KiB have bits 51 to 48 in 15 to 12 (FEAT_LPA; zero without it). Others do
+ * not have them, or, if they translate 52 bits (FEAT_LPA2: TCR_EL1.DS), the
+ * highest two in 9 and 8.
+ */
+static void place_arm64(struct hvo_kernel_tables *tables)
+{
+	bool ds = tables->page_shift < 16 && tables->address_bits > 48;
+
+	tables->frame_mask = bits(ds ? 49 : 47, tables->page_shift);
+	if (ds) {
+		tables->high_mask = bits(9, 8);
+		tables->high_shift = 50 - 8;
+	} else if (tables->page_shift == 16) {
+		tables->high_mask = bits(15, 12);
+		tables->high_shift = 48 - 12;
+	}
 }
 
 static const char *init_arm64(struct hvo_kernel_tables *tables,
@@ -85,14 +106,15 @@ static const char *init_arm64(struct hvo_kernel_tables *tables,
 	unsigned bits_left;
 
 	if (info->address_bits <= tables->page_shift + 3 ||
-	    info->address_bits > 48)
-		return "its addresses do not have up to 48 bits, or it does "
+	    info->address_bits > 52)
+		return "its addresses do not have up to 52 bits, or it does "
 		       "not tell";
 	tables->address_bits = info->address_bits;
+	tables->table_bits = info->table_bits;
 	bits_left = info->address_bits - tables->page_shift;
 	tables->levels =
 	    (bits_left + index_bits(tables) - 1) / index_bits(tables);
-	tables->frame_mask = bits(47, tables->page_shift);
+	place_arm64(tables);
 	tables->decode = decode_arm64;
 	return NULL;
 }
@@ -132,6 +154,14 @@ static bool is_kernel_address(const struct hvo_kernel_tables *tables,
 	return !(~address >> tables->address_bits);
 }
 
+/* The physical address that an entry has. */
+static uint64_t address_of(const struct hvo_kernel_tables *tables,
+			   uint64_t entry)
+{
+	return (entry & tables->frame_mask) | (entry & tables->high_mask)
+						  << tables->high_shift;
+}
+
 static void lead_to(const struct hvo_kernel_tables *tables, uint64_t entry,
 		    unsigned level, uint64_t address,
 		    struct hvo_host_mapping *mapping)
@@ -139,20 +169,23 @@ static void lead_to(const struct hvo_kernel_tables *tables, uint64_t entry,
 	unsigned shift = level_shift(tables, level);
 	uint64_t inside = BIT(shift) - 1;
 	uint64_t physical =
-	    (entry & tables->frame_mask & ~inside) | (address & inside);
+	    (address_of(tables, entry) & ~inside) | (address & inside);
 
 	mapping->mapped = true;
 	mapping->frame = physical >> tables->page_shift;
 	mapping->bytes = BIT(shift);
 }
 
-/* The top table is named by its address, those below it by physical ones. */
+/*
+ * The top table is named by its address, those below it by physical ones. It
+ * has entries for the bits that the kernel was made for; hardware that
+ * translates fewer, in as many levels, uses its end only.
+ */
 static bool read_entry(const struct hvo_kernel_tables *tables, uint64_t table,
 		       unsigned level, uint64_t address, uint64_t *entry)
 {
 	uint64_t slot = address >> level_shift(tables, level);
 
-	/* The top table may be smaller; bits above are not translated. */
 	slot &= BIT(index_bits(tables)) - 1;
 	if (level == tables->levels - 1)
 		return hvo_kcore_word(tables->kcore, table + slot * 8, entry);
@@ -163,7 +196,7 @@ static bool read_entry(const struct hvo_kernel_tables *tables, uint64_t table,
 bool hvo_kernel_tables_walk(const struct hvo_kernel_tables *tables,
 			    uint64_t address, struct hvo_host_mapping *mapping)
 {
-	uint64_t translated = address & (BIT(tables->address_bits) - 1);
+	uint64_t translated = address & (BIT(tables->table_bits) - 1);
 	uint64_t table = tables->top, entry;
 	bool writable = true;
 
@@ -181,7 +214,7 @@ bool hvo_kernel_tables_walk(const struct hvo_kernel_tables *tables,
 			lead_to(tables, entry, level, address, mapping);
 		if (what.kind != TABLE)
 			break;
-		table = entry & tables->frame_mask;
+		table = address_of(tables, entry);
 	}
 	mapping->writable = mapping->mapped && writable;
 	return true;

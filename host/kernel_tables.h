@@ -2,7 +2,7 @@
 /*
  * Walking the kernel's page tables in its memory, as the processor does:
  * x86-64 with four or five levels (Intel SDM volume 3A, 4.5 "4-Level Paging
- * and 5-Level Paging"), arm64 with addresses of up to 48 bits (Arm ARM
+ * and 5-Level Paging"), arm64 with addresses of up to 52 bits (Arm ARM
  * DDI 0487, D8.3 "Translation table descriptor formats"). Private to this
  * library.
  *
@@ -21,9 +21,13 @@ struct hvo_kernel_entry; /* what an entry says */
 struct hvo_kernel_tables {
 	const struct hvo_kcore *kcore;
 	uint64_t top; /* virtual address of the top table */
-	unsigned page_shift, address_bits;
+	unsigned page_shift;
+	unsigned address_bits; /* that the hardware translates */
+	unsigned table_bits;   /* that the top table is made for */
 	unsigned levels;
 	uint64_t frame_mask; /* bits of an entry that are an address */
+	uint64_t high_mask;  /* those that are its highest, shifted up by */
+	unsigned high_shift;
 	struct hvo_kernel_entry (*decode)(uint64_t entry, unsigned level);
 };
 

@@ -33,16 +33,23 @@ static bool is_record_size(uint64_t bytes)
 	return bytes >= 8 && bytes <= 512 && bytes % 8 == 0;
 }
 
-/* 64 - T1SZ (Arm ARM DDI 0487, TCR_EL1): what the hardware was set to. */
-static unsigned arm64_bits(const char *text)
+/*
+ * What it was made for, and 64 - T1SZ (Arm ARM DDI 0487, TCR_EL1): what the
+ * hardware was set to, which is less if that cannot have 52. Where a kernel for
+ * 52 does not tell, it may be either.
+ */
+static void read_arm64(struct hvo_vmcoreinfo *info, const char *text)
 {
 	uint64_t bits = 0, t1sz = 0;
 
-	if (!number(text, "NUMBER(VA_BITS)=", 0, &bits) || bits > 64)
-		return 0;
-	if (number(text, "NUMBER(TCR_EL1_T1SZ)=", 0, &t1sz) && t1sz < 64)
-		bits = 64 - t1sz;
-	return (unsigned)bits;
+	if (!number(text, "NUMBER(VA_BITS)=", 0, &bits) || bits > 52)
+		return;
+	info->table_bits = (unsigned)bits;
+	if (number(text, "NUMBER(TCR_EL1_T1SZ)=", 0, &t1sz) &&
+	    t1sz >= 64 - bits && t1sz < 64)
+		info->address_bits = (unsigned)(64 - t1sz);
+	else if (bits <= 48)
+		info->address_bits = (unsigned)bits;
 }
 
 bool hvo_vmcoreinfo_parse(struct hvo_vmcoreinfo *info, const char *text,
@@ -70,6 +77,6 @@ bool hvo_vmcoreinfo_parse(struct hvo_vmcoreinfo *info, const char *text,
 	number(text, "NUMBER(sme_mask)=", 0, &info->encrypted);
 	number(text, "NUMBER(pgtable_l5_enabled)=", 10, &levels);
 	info->five_levels = levels;
-	info->address_bits = arm64_bits(text);
+	read_arm64(info, text);
 	return true;
 }

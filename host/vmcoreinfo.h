@@ -20,8 +20,9 @@ struct hvo_vmcoreinfo {
 	/* x86-64 */
 	bool five_levels;
 	uint64_t encrypted; /* bits of table entries that are no address */
-	/* arm64: bits of an address; 0: untold */
+	/* arm64: bits of an address, as set in the hardware; 0: untold */
 	unsigned address_bits;
+	unsigned table_bits; /* what the kernel was made for: as many, or 52 */
 };
 
 /*

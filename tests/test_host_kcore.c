@@ -334,17 +334,85 @@ static void test_arm64_39_bits(void **state)
 	assert_layout(HVO_HOST_LAYOUT_FULL, 0);
 }
 
+/* Five levels, and the highest two bits of an address in bits 9 and 8. */
+static void test_arm64_52_bits(void **state)
+{
+	uint64_t at = KCORE_VMEMMAP + KCORE_PFN * 64;
+	uint64_t *top = kcore_entries(&image, KCORE_TOP);
+
+	(void)state;
+	kcore_init(&image, EM_AARCH64, ARM_TABLE);
+	kcore_vmcoreinfo(&image, "NUMBER(VA_BITS)=52\n"
+				 "NUMBER(TCR_EL1_T1SZ)=0xc\n");
+	kcore_entries(&image, KCORE_512G)[at >> 39 & 511] = top[at >> 39 & 511];
+	top[at >> 39 & 511] = 0;
+	top[at >> 48 & 15] = kcore_table_address(KCORE_512G) | ARM_TABLE;
+	map(0, UINT64_C(1) << 37 | 100, 1, ARM_RW & ~UINT64_C(0x300));
+	assert_layout(HVO_HOST_LAYOUT_FULL, 0);
+	assert_int_equal(look(7).frame, UINT64_C(1) << 37 | 107);
+	map(0, 100, 1, (ARM_RW & ~UINT64_C(0x300)) | 0x100);
+	assert_layout(HVO_HOST_LAYOUT_FULL, 0);
+	assert_int_equal(look(7).frame, UINT64_C(1) << 38 | 107);
+}
+
+/* Set to 48 bits, it has four levels, and those bits say something else. */
+static void test_arm64_48_of_52_bits(void **state)
+{
+	(void)state;
+	kcore_init(&image, EM_AARCH64, ARM_TABLE);
+	kcore_vmcoreinfo(&image, "NUMBER(VA_BITS)=52\n"
+				 "NUMBER(TCR_EL1_T1SZ)=0x10\n");
+	map(0, 100, 1, ARM_RW);
+	assert_layout(HVO_HOST_LAYOUT_FULL, 0);
+	assert_int_equal(look(7).frame, 107);
+}
+
+/*
+ * Pages of 64 KiB, three levels in one table: entry 1023 is its top one's, 100
+ * and 256 are of those below. With 48 bits the end of the top table is used.
+ */
+static void test_arm64_64k(void **state)
+{
+	static const char *const t1sz[] = {"0xc", "0x10"};
+	uint64_t *table = kcore_entries(&image, KCORE_TOP);
+	char lines[160];
+
+	(void)state;
+	kcore_init(&image, EM_AARCH64, ARM_TABLE);
+	table[1023] = KCORE_LOW | ARM_TABLE;
+	table[100] = KCORE_LOW | ARM_TABLE;
+	/* Bits 15 to 12 are the address's 51 to 48. */
+	for (size_t i = 0; i < PAGES; i++)
+		table[256 + i] = (100 + i) << 16 | 3 << 12 | ARM_RW;
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(lines, sizeof(lines),
+			 "PAGESIZE=65536\nSIZE(page)=64\n"
+			 "SYMBOL(swapper_pg_dir)=ffffffff81000000\n"
+			 "SYMBOL(vmemmap)=fffffc0c80000000\n"
+			 "NUMBER(VA_BITS)=52\nNUMBER(TCR_EL1_T1SZ)=%s\n",
+			 t1sz[i]);
+		kcore_note(&image, "VMCOREINFO", lines);
+		assert_layout(HVO_HOST_LAYOUT_FULL, 0);
+		assert_int_equal(look(7).frame, UINT64_C(3) << 32 | 107);
+		assert_int_equal(look(7).bytes, 65536);
+	}
+}
+
 static void test_other_machines(void **state)
 {
 	(void)state;
 	kcore_header(&image)->e_machine = EM_RISCV;
 	assert_refused("only page tables of x86-64 and arm64");
 	kcore_header(&image)->e_machine = EM_AARCH64;
-	assert_refused("up to 48 bits");
+	assert_refused("up to 52 bits");
+	/* It could have been set to 48. */
 	kcore_vmcoreinfo(&image, "NUMBER(VA_BITS)=52\n");
-	assert_refused("up to 48 bits");
+	assert_refused("up to 52 bits");
+	kcore_vmcoreinfo(&image, "NUMBER(VA_BITS)=56\n"
+				 "NUMBER(TCR_EL1_T1SZ)=0x8\n");
+	assert_refused("up to 52 bits");
 	kcore_vmcoreinfo(&image, "NUMBER(VA_BITS)=14\n");
-	assert_refused("up to 48 bits");
+	assert_refused("up to 52 bits");
 }
 
 /* A table where the core has no memory. */
@@ -665,6 +733,9 @@ int main(void)
 	    TEST(test_arm64),
 	    TEST(test_arm64_blocks),
 	    TEST(test_arm64_39_bits),
+	    TEST(test_arm64_52_bits),
+	    TEST(test_arm64_48_of_52_bits),
+	    TEST(test_arm64_64k),
 	    TEST(test_other_machines),
 	    TEST(test_table_out_of_reach),
 	    TEST(test_top_out_of_reach),

@@ -137,6 +137,33 @@ run host status --json --sysroot "$tree"
 check '6.1, off: what there is to save' json '.enabled.value == 0 and
 	.enabled_at_boot.value == 0 and (.warnings | length) == 1 and
 	(.warnings[0] | contains(" up to \((8 * 7 + 4095) * 4) KiB."))'
+# arm64's have none: 7 of 8 pages for 8, 127 of 128 for 2, 4095 of 4096; those
+# of 64 KiB have a quarter of a page. 6.12 counts 12288, as 3 GiB have.
+for name in arm64-6.1 arm64-6.12; do
+	unpack $name
+	run host status --json --sysroot "$tree"
+	check "$name: no HVO, whatever the parameter says" json '
+		.support == "no" and .enabled.value == 0 and
+		.enabled_at_boot.value == 0 and .saved.value == 0 and
+		(.support_why | test("^/boot/config-6[.]1[^ ]*-cloud-arm64: "))'
+	check "$name: memory that begins at 1 GiB" json '
+		.present_bytes.value == 3 * 1073741824 and
+		.expected_bytes.value == 12288 * 4096'
+	check "$name: four sizes" json '[.pools[] | select(.node == null) |
+		[.size / 1024, .vmemmap_pages.value, .gigantic]] ==
+		[[64, 0, false], [2048, 8, false], [32768, 128, true],
+		[1048576, 4096, true]]'
+done
+check '6.12: as many as are expected' json '
+	.measured_bytes.value == 12288 * 4096'
+check '6.12: the pool as it was' json '
+	.pools[] | select(.size == 2097152 and .node == null) |
+	[.total, .free, .reserved, .surplus, .overcommit] |
+	map(.value) == [10, 9, 9, 2, 4]'
+check '6.12: what HVO would save' json '.warnings ==
+	["This kernel has no HVO, which would save " +
+	"\((10 * 7 + 2 * 127 + 4095) * 4) KiB. " +
+	"Linux has it off on arm64 since 2023."]'
 # 5.15 keeps two pages of eight.
 unpack x86-5.15-off
 run host status --json --sysroot "$tree"

@@ -9,7 +9,7 @@
 #
 #   file PATH            gzip PATH            packed
 #   btf PATH NAME        that fixture         dir PATH
-#   dirs PATH N          PATH0 to PATH(N-1)   link PATH TARGET
+#   dirs PATH N [FIRST]  N of them: PATH0,... link PATH TARGET
 #   fifo PATH            fill PATH BYTES      of zeros
 #   cut PATH BYTES       an existing file to its first bytes
 #   gone PATH            an existing file or directory away
@@ -20,7 +20,7 @@
 fixtures=${HVO_FIXTURES:-$(dirname "$0")/../fixtures}/host
 tab=$(printf '\t')
 
-# make WORD PATH [ARGUMENT]: one line of a description; sets $file.
+# make WORD PATH [ARGUMENT...]: one line of a description; sets $file.
 make()
 {
 	file=$tree$2
@@ -30,7 +30,8 @@ make()
 	btf) cp "$fixtures/$3.btf" "$file" ;;
 	dir) mkdir -p "$file" ;;
 	dirs)
-		seq -f "$file%.0f" 0 $(($3 - 1)) | xargs mkdir -p
+		first=${4:-0}
+		seq -f "$file%.0f" "$first" $((first + $3 - 1)) | xargs mkdir -p
 		;;
 	link) ln -s "$3" "$file" ;;
 	fifo) mkfifo "$file" ;;

@@ -13,27 +13,47 @@ say()
 	sed "s/^/$name: /" /tmp/stderr >&2
 }
 
-# The settings and the memory map, as in settings.sh.
+# The settings and the memory map, as in settings.sh. Without HVO there is no
+# switch.
 settings()
 {
+	switch=/proc/sys/vm/hugetlb_optimize_vmemmap
 	echo "{\"pool\": $(cat /proc/sys/vm/nr_hugepages),"
-	echo "\"switch\": $(cat /proc/sys/vm/hugetlb_optimize_vmemmap),"
+	echo "\"switch\": $(cat $switch 2>/dev/null || echo null),"
 	echo "\"memmap\": $(awk '/^nr_memmap(_boot)?_pages / { n += $2; k++ }
 		END { print k == 2 ? n : "null" }' /proc/vmstat)}"
 }
 
-# The first frame of the first huge page: its flags have KPF_COMPOUND_HEAD (15)
-# and KPF_HUGE (17), those of the next KPF_COMPOUND_TAIL (16). Linux 6.12 shows
-# heads without tails in free memory, where huge pages have been.
-first_huge()
+# The first frames of huge pages: their flags have KPF_COMPOUND_HEAD (15) and
+# KPF_HUGE (17), those of the next KPF_COMPOUND_TAIL (16). Linux 6.12 shows
+# heads without tails in free memory, where huge pages have been. With HVO,
+# frames within a huge page may be shown as heads too.
+heads()
 {
 	od -v -A n -t x4 /proc/kpageflags | awk '{
 		for (i = 1; i < NF; i += 2) {
-			if (head && $i ~ /[37bf]....$/) { print n - 1; exit }
+			if (head && $i ~ /[37bf]....$/) print n - 1
 			head = $i ~ /[2367abef][89a-f]...$/
 			n++
 		}
 	}'
+}
+
+first_huge()
+{
+	heads | head -n 1
+}
+
+# All huge pages: what inspect says of each.
+each_huge()
+{
+	next=0
+	heads | while read -r pfn; do
+		[ "$pfn" -ge $next ] || continue
+		hvo host inspect "$pfn" --json | tee /tmp/page
+		size=$(sed 's/.*"size":\([0-9]*\).*/\1/' /tmp/page)
+		next=$((pfn + size / 4096))
+	done
 }
 
 # Where a process has a huge page mapped.
@@ -66,8 +86,10 @@ say list hvo host list --json --bytes
 say verify hvo host verify --json
 say try hvo host verify --try --json
 say unchanged settings
-say huge-page hvo host inspect "$(first_huge)" --json
-say huge-tail hvo host inspect $(($(first_huge) + 300)) --json
+first=$(first_huge)
+say huge-page hvo host inspect "$first" --json
+say huge-tail hvo host inspect $((first + 300)) --json
+say each-huge each_huge
 say no-frame hvo host inspect 0xffffffffff --json
 say dry hvo host apply --dry-run --json
 say apply hvo host apply --step 3 --json
