@@ -93,8 +93,9 @@ static void print_proof(const struct inspect *i)
 		printf("One entry of the kernel's tables maps a block of %s.\n",
 		       hvo_size_format(i->block, block));
 	printf("Layout: %s.\n", explain(i->layout));
+	/* Descriptors that fill no page share it with others'. */
 	printf("It saves %s of %s.\n", hvo_size_format(saved_bytes(i), saved),
-	       hvo_size_format(i->pages * i->base_page, all));
+	       hvo_size_format(i->record << i->order, all));
 }
 
 static void print_text(const struct inspect *i)
