@@ -24,7 +24,7 @@ static const struct verb verbs[] = {
     {"sim", hvo_cmd_sim, "hvo sim",
      "drive a machine by a script, or torture one at random"},
     {"bench", hvo_cmd_bench, "hvo bench",
-     "measure: generations, lookup, readers, linux"},
+     "measure: generations, look-ups, readers, linux, machines"},
     {"host", hvo_cmd_host, "hvo host",
      "Linux's own: what it does on this host"},
 };
