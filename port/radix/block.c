@@ -15,15 +15,14 @@ static void fill(entry_t *table, entry_t block)
 		table[i] = entry_leaf(address + i * RADIX_PAGE, prot, 0);
 }
 
-/* With the lock held. *split: the entry was a block. */
-static int split_locked(struct hvo_port *port, uintptr_t va, bool *split)
+/* With the lock held: somebody else may have been first. */
+static int split_locked(struct hvo_port *port, struct radix_place place,
+			uintptr_t va)
 {
-	struct radix_place place = radix_walk(port, va);
 	entry_t block = radix_load(place.entry);
 	entry_t *table;
 
-	*split = place.level == 1 && entry_present(block);
-	if (!*split)
+	if (!entry_is_leaf(block, 1))
 		return 0;
 	if (!entry_may_split())
 		return -HVO_EBLOCK;
@@ -35,19 +34,25 @@ static int split_locked(struct hvo_port *port, uintptr_t va, bool *split)
 	return 0;
 }
 
-static int split_block(struct hvo_port *port, uintptr_t va)
+/* Rare, and kept apart from what finds a table. */
+static __attribute__((noinline)) int split_block(struct hvo_port *port,
+						 uintptr_t va)
 {
-	bool split;
+	struct radix_place place = {radix_entry(port, va, 1), 1};
 	int err;
 
 	hvo_lock_acquire(&port->lock, port);
-	err = split_locked(port, va, &split);
+	err = split_locked(port, place, va);
 	hvo_lock_release(&port->lock);
-	if (!err && split)
+	if (!err)
 		hvo_port_flush(port, (void *)va, RADIX_ENTRIES);
 	return err;
 }
 
+/*
+ * No lock is needed to find a table: only a collapse makes it a block, and only
+ * whoever changes all of the block's pages, so ours too, may ask for that.
+ */
 int hvo_port_split(struct hvo_port *port, void *va, uint64_t pages)
 {
 	uintptr_t end = (uintptr_t)va + pages * RADIX_PAGE;
@@ -55,7 +60,8 @@ int hvo_port_split(struct hvo_port *port, void *va, uint64_t pages)
 	int err = 0;
 
 	for (; !err && at < end; at += radix_span(1))
-		err = split_block(port, at);
+		if (entry_is_leaf(radix_load(radix_entry(port, at, 1)), 1))
+			err = split_block(port, at);
 	return err;
 }
 
@@ -79,7 +85,7 @@ static bool is_block(const entry_t *table)
 /* With the lock held. The table that is no longer used, or NULL. */
 static entry_t *collapse_locked(struct hvo_port *port, uintptr_t va)
 {
-	struct radix_place place = {radix_make(port, va, 1), 1};
+	struct radix_place place = {radix_entry(port, va, 1), 1};
 	entry_t e = radix_load(place.entry);
 	entry_t *table = radix_pointer(port, entry_address(e, 1));
 

@@ -21,13 +21,15 @@ typedef uint64_t vector_t
 
 #define LINE (8 * sizeof(vector_t))
 
-/* One line over and over; it stays in registers. */
-static void repeat(vector_t *at, const vector_t *line, uint64_t bytes)
+/* One line over and over, for whole pages; it stays in registers. */
+static void repeat(vector_t *at, const vector_t *line, uint64_t pages)
 {
 	vector_t a = line[0], b = line[1], c = line[2], d = line[3];
 	vector_t e = line[4], f = line[5], g = line[6], h = line[7];
+	vector_t *end = at + pages * (RADIX_PAGE / sizeof(*at));
 
-	for (vector_t *end = at + bytes / sizeof(*at); at < end; at += 8) {
+#pragma GCC unroll 4
+	for (; at < end; at += 8) {
 		at[0] = a;
 		at[1] = b;
 		at[2] = c;
@@ -44,7 +46,7 @@ void hvo_port_copy(struct hvo_port *port, struct hvo_run dst,
 {
 	if (period && LINE % period == 0) {
 		repeat(hvo_port_frame(port, dst.first),
-		       hvo_port_frame(port, src.first), dst.count * RADIX_PAGE);
+		       hvo_port_frame(port, src.first), dst.count);
 		return;
 	}
 	for (uint64_t i = 0; i < dst.count; i++)

@@ -5,14 +5,6 @@
  */
 #include "state.h"
 
-/* Where page `i` of a range that repeats a run leads. */
-static uint64_t run_address(struct hvo_run run, uint64_t i)
-{
-	uint64_t member = run.count == 1 ? 0 : i % run.count;
-
-	return (run.first.nr + member) << HVO_ENTRY_PAGE_SHIFT;
-}
-
 const struct hvo_port_traits *hvo_port_traits(const struct hvo_port *port)
 {
 	return &port->traits;
@@ -42,29 +34,27 @@ struct hvo_translation hvo_port_translate(struct hvo_port *port, void *va)
 	};
 }
 
-/* Entries to the end of their table. */
-static uint64_t entries_left(uintptr_t va, unsigned level)
+/* Of n entries from that for va on, those that are in its table. */
+static uint64_t in_table(uintptr_t va, unsigned level, uint64_t n)
 {
-	uintptr_t span = radix_span(level + 1);
+	uint64_t left = RADIX_ENTRIES - radix_index(va, level);
 
-	return (span - (va & (span - 1))) / radix_span(level);
+	return n < left ? n : left;
 }
 
 struct hvo_run hvo_port_frames(struct hvo_port *port, void *va, uint64_t pages)
 {
-	struct radix_place place = radix_walk(port, (uintptr_t)va);
+	struct radix_place place = radix_leaf(port, (uintptr_t)va);
 	entry_t e = radix_load(place.entry);
 	struct hvo_run run = {frame_of(e, place.level, (uintptr_t)va), 1};
-	uint64_t left = entries_left((uintptr_t)va, 0);
+	uint64_t next = entry_address(e, 0) + RADIX_PAGE;
 
-	if (pages > left)
-		pages = left;
+	pages = in_table((uintptr_t)va, 0, pages);
 	if (place.level)
 		run.count = pages;
-	while (run.count < pages &&
-	       entry_address(radix_load(place.entry + run.count), 0) ==
-		   (run.first.nr + run.count) << HVO_ENTRY_PAGE_SHIFT)
-		run.count++;
+	for (; run.count < pages; run.count++, next += RADIX_PAGE)
+		if (entry_address(radix_load(++place.entry), 0) != next)
+			break;
 	return run;
 }
 
@@ -85,27 +75,33 @@ static int make_all(struct hvo_port *port, uintptr_t va, uint64_t pages,
 }
 
 /*
- * The entries of a range, all of which are there. Inlined with what each caller
- * knows of level and run: this is what most calls of a port consist of.
+ * Change the entries of a range, all of which are there: to lead to a run,
+ * which is repeated, or, without one, to where each leads already. Inlined with
+ * what each caller knows of level and run: this is what most calls of a port
+ * consist of.
  */
 static inline __attribute__((always_inline)) void
 change_all(struct hvo_port *port, uintptr_t va, uint64_t pages, unsigned level,
 	   const struct hvo_run *run, enum hvo_prot prot)
 {
-	uint64_t step = radix_span(level) / RADIX_PAGE;
+	uintptr_t span = radix_span(level);
+	uint64_t entries = pages / (span / RADIX_PAGE);
+	uint64_t first = run ? run->first.nr << HVO_ENTRY_PAGE_SHIFT : 0;
+	uint64_t end = run ? first + run->count * RADIX_PAGE : 0;
+	uint64_t to = first;
 
-	for (uint64_t i = 0; i < pages;) {
-		entry_t *at = radix_make(port, va, level);
-		uint64_t left = entries_left(va, level);
+	while (entries) {
+		struct radix_place place = {radix_entry(port, va, level),
+					    level};
+		uint64_t n = in_table(va, level, entries);
 
-		for (; left && i < pages; left--, i += step, at++) {
-			struct radix_place place = {at, level};
-			uint64_t to = run ? run_address(*run, i)
-					  : entry_address(*at, level);
-
+		entries -= n;
+		for (; n; n--, place.entry++, va += span) {
+			if (!run)
+				to = entry_address(*place.entry, level);
 			radix_store(port, place, va,
 				    entry_leaf(to, prot, level));
-			va += radix_span(level);
+			to = run && to + span == end ? first : to + span;
 		}
 	}
 }

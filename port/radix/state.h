@@ -62,6 +62,43 @@ struct radix_place {
 	unsigned level;
 };
 
+static inline unsigned radix_index(uintptr_t va, unsigned level)
+{
+	return va >> (HVO_ENTRY_PAGE_SHIFT + HVO_ENTRY_INDEX_BITS * level) &
+	       (RADIX_ENTRIES - 1);
+}
+
+/* The entry for va in the table that `e`, of the level above it, leads to. */
+static inline entry_t *radix_below(const struct hvo_port *port, entry_t e,
+				   unsigned level, uintptr_t va)
+{
+	return radix_pointer(port, entry_address(e, level + 1)) +
+	       radix_index(va, level);
+}
+
+/* The entry of this level for va, to which tables lead. */
+static inline entry_t *radix_entry(const struct hvo_port *port, uintptr_t va,
+				   unsigned level)
+{
+	entry_t *at = port->config.root + radix_index(va, RADIX_TOP);
+
+	for (unsigned i = RADIX_TOP; i-- > level;)
+		at = radix_below(port, radix_load(at), i, va);
+	return at;
+}
+
+/* The leaf that maps va, where something does. */
+static inline struct radix_place radix_leaf(const struct hvo_port *port,
+					    uintptr_t va)
+{
+	entry_t *at = radix_entry(port, va, 1);
+	entry_t e = radix_load(at);
+
+	if (entry_is_leaf(e, 1))
+		return (struct radix_place){at, 1};
+	return (struct radix_place){radix_below(port, e, 0, va), 0};
+}
+
 /* The entry that decides about va: a leaf, or absent. */
 struct radix_place radix_walk(const struct hvo_port *port, uintptr_t va);
 

@@ -7,23 +7,16 @@
  */
 #include "state.h"
 
-static unsigned index_of(uintptr_t va, unsigned level)
-{
-	return va >> (HVO_ENTRY_PAGE_SHIFT + HVO_ENTRY_INDEX_BITS * level) &
-	       (RADIX_ENTRIES - 1);
-}
-
 struct radix_place radix_walk(const struct hvo_port *port, uintptr_t va)
 {
-	entry_t *table = port->config.root;
+	entry_t *at = port->config.root + radix_index(va, RADIX_TOP);
 
-	for (unsigned level = RADIX_TOP;; level--) {
-		entry_t *at = &table[index_of(va, level)];
+	for (unsigned level = RADIX_TOP;;) {
 		entry_t e = radix_load(at);
 
 		if (!level || !entry_present(e) || entry_is_leaf(e, level))
 			return (struct radix_place){at, level};
-		table = radix_pointer(port, entry_address(e, level));
+		at = radix_below(port, e, --level, va);
 	}
 }
 
@@ -92,17 +85,17 @@ static entry_t make_table(struct hvo_port *port, struct radix_place place,
 
 entry_t *radix_make(struct hvo_port *port, uintptr_t va, unsigned level)
 {
-	entry_t *table = port->config.root;
+	entry_t *at = port->config.root + radix_index(va, RADIX_TOP);
 
-	for (unsigned at = RADIX_TOP; at > level; at--) {
-		struct radix_place place = {&table[index_of(va, at)], at};
-		entry_t e = radix_load(place.entry);
+	for (unsigned i = RADIX_TOP; i > level; i--) {
+		struct radix_place place = {at, i};
+		entry_t e = radix_load(at);
 
 		if (!entry_present(e))
-			e = make_table(port, place, va & -radix_span(at));
+			e = make_table(port, place, va & -radix_span(i));
 		if (!entry_present(e))
 			return NULL;
-		table = radix_pointer(port, entry_address(e, at));
+		at = radix_below(port, e, i - 1, va);
 	}
-	return &table[index_of(va, level)];
+	return at;
 }

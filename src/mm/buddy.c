@@ -13,11 +13,6 @@
 
 #include "internal.h"
 
-static uint64_t fresh_flags(unsigned domain)
-{
-	return (uint64_t)domain << HVO_PAGE_DOMAIN_SHIFT;
-}
-
 void hvo_page_renew(struct hvo_page *page, unsigned domain, uint64_t keep)
 {
 	page->data = 0;
@@ -28,7 +23,7 @@ void hvo_page_renew(struct hvo_page *page, unsigned domain, uint64_t keep)
 		page->owner[i] = 0;
 #endif
 	keep &= hvo_page_flags(page);
-	atomic_store_explicit(&page->flags, fresh_flags(domain) | keep,
+	atomic_store_explicit(&page->flags, hvo_fresh_flags(domain) | keep,
 			      memory_order_release);
 	atomic_store_explicit(&page->compound_info, 0, memory_order_release);
 }
@@ -36,7 +31,7 @@ void hvo_page_renew(struct hvo_page *page, unsigned domain, uint64_t keep)
 bool hvo_page_is_fresh(const struct hvo_page *page, unsigned domain)
 {
 	bool fresh =
-	    hvo_page_flags(page) == fresh_flags(domain) &&
+	    hvo_page_flags(page) == hvo_fresh_flags(domain) &&
 	    !atomic_load_explicit(&page->compound_info, memory_order_relaxed) &&
 	    !page->data && !hvo_page_count(page) && !page->order;
 
@@ -111,21 +106,27 @@ static bool is_block(const struct hvo_page *page, enum hvo_page_flag mark,
 	return (hvo_page_flags(page) & mark) && page->order >= order;
 }
 
+/* May this block be joined with its buddy, that is, is that free? */
+static inline bool is_joinable(const struct hvo_mm *mm,
+			       const struct hvo_zone *zone, hvo_pfn_t pfn,
+			       unsigned order)
+{
+	hvo_pfn_t buddy = pfn ^ hvo_pages(order);
+
+	if (order >= mm->geometry.max_order)
+		return false;
+	/* Within a subsection all pages are of one zone. */
+	if (order >= mm->sparse.subsection_order && !is_ours(mm, zone, buddy))
+		return false;
+	/* A larger one there would have to contain this block. */
+	return is_block(hvo_page_at(mm, buddy), HVO_PAGE_FREE, order);
+}
+
 void hvo_buddy_insert(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn,
 		      unsigned order)
 {
-	unsigned subsection = mm->sparse.subsection_order;
-
-	for (; order < mm->geometry.max_order; order++) {
-		hvo_pfn_t buddy = pfn ^ hvo_pages(order);
-
-		/* Within a subsection all pages are of one zone. */
-		if (order >= subsection && !is_ours(mm, zone, buddy))
-			break;
-		/* A larger one there would have to contain this block. */
-		if (!is_block(hvo_page_at(mm, buddy), HVO_PAGE_FREE, order))
-			break;
-		hvo_buddy_remove(mm, zone, buddy, order);
+	for (; is_joinable(mm, zone, pfn, order); order++) {
+		hvo_buddy_remove(mm, zone, pfn ^ hvo_pages(order), order);
 		pfn &= ~hvo_pages(order);
 	}
 	list_add(mm, zone, pfn, order);
@@ -137,7 +138,11 @@ void hvo_buddy_insert_range(struct hvo_mm *mm, struct hvo_zone *zone,
 	while (pfn < end) {
 		unsigned order = hvo_block_order(mm, pfn, end);
 
-		hvo_buddy_insert(mm, zone, pfn, order);
+		/* Most have a buddy that is in use: no call for those. */
+		if (is_joinable(mm, zone, pfn, order))
+			hvo_buddy_insert(mm, zone, pfn, order);
+		else
+			list_add(mm, zone, pfn, order);
 		pfn += hvo_pages(order);
 	}
 }
@@ -169,7 +174,8 @@ hvo_pfn_t hvo_buddy_take_at(struct hvo_mm *mm, struct hvo_zone *zone,
 		hvo_pfn_t next = pfn + hvo_pages(order);
 
 		hvo_buddy_remove(mm, zone, pfn, order);
-		hvo_buddy_insert_range(mm, zone, end, next);
+		if (next > end)
+			hvo_buddy_insert_range(mm, zone, end, next);
 		pfn = hvo_least(next, end);
 	}
 	return pfn;

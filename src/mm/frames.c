@@ -95,6 +95,23 @@ static void mark_frames(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count,
 	}
 }
 
+/*
+ * The reverse, for the pages from pfn on, before end, that have these flags;
+ * returns where they end. All else in a frame's descriptor is fresh.
+ */
+static hvo_pfn_t unmark_frames(struct hvo_mm *mm, hvo_pfn_t pfn, hvo_pfn_t end,
+			       uint64_t flags, unsigned domain)
+{
+	struct hvo_page *page = hvo_page_at(mm, pfn);
+
+	for (; pfn < end && hvo_page_flags(page) == flags; pfn++, page++) {
+		page->data = 0;
+		atomic_store_explicit(&page->flags, hvo_fresh_flags(domain),
+				      memory_order_release);
+	}
+	return pfn;
+}
+
 /* The largest run that is to be had from some nodes. */
 static int take_run(struct hvo_mm *mm, const struct hvo_frame_request *request,
 		    uint32_t nodes, struct hvo_run *run)
@@ -212,11 +229,9 @@ static hvo_pfn_t free_alike(struct hvo_mm *mm, struct hvo_zone *zone,
 {
 	hvo_pfn_t last = pfn | (hvo_pages(mm->sparse.subsection_order) - 1);
 	uint64_t flags = hvo_page_flags(hvo_page_at(mm, pfn));
-	hvo_pfn_t at = pfn;
+	hvo_pfn_t at = unmark_frames(mm, pfn, hvo_least(end, last + 1), flags,
+				     zone->domain);
 
-	end = hvo_least(end, last + 1);
-	while (at < end && hvo_page_flags(hvo_page_at(mm, at)) == flags)
-		hvo_page_reset(hvo_page_at(mm, at++), zone->domain);
 	hvo_buddy_insert_range(mm, zone, pfn, at);
 	hvo_account(zone, owner_of(flags), HVO_OWNER_FREE, at - pfn);
 	return at;

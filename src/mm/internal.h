@@ -200,6 +200,12 @@ static inline uint64_t hvo_page_unmark(struct hvo_page *page, uint64_t flags)
 					 memory_order_acq_rel);
 }
 
+/* The flags of a fresh page. */
+static inline uint64_t hvo_fresh_flags(unsigned domain)
+{
+	return (uint64_t)domain << HVO_PAGE_DOMAIN_SHIFT;
+}
+
 /* Move n base pages from one owner's account to another's. */
 static inline void hvo_account(struct hvo_zone *zone, enum hvo_owner from,
 			       enum hvo_owner to, uint64_t n)
@@ -208,15 +214,15 @@ static inline void hvo_account(struct hvo_zone *zone, enum hvo_owner from,
 	hvo_add(&zone->owner[to], n);
 }
 
-/* The largest order of a block at pfn that does not pass end. */
+/* The largest order of a block at pfn, before end, that does not pass end. */
 static inline unsigned hvo_block_order(const struct hvo_mm *mm, hvo_pfn_t pfn,
 				       hvo_pfn_t end)
 {
-	unsigned order = 0;
+	uint64_t most = hvo_pages(mm->geometry.max_order);
+	unsigned order = (unsigned)__builtin_ctzll(pfn | most);
 
-	while (order < mm->geometry.max_order && !(pfn & hvo_pages(order)) &&
-	       hvo_pages(order + 1) <= end - pfn)
-		order++;
+	while (hvo_pages(order) > end - pfn)
+		order--;
 	return order;
 }
 

@@ -234,24 +234,32 @@ static uint16_t unit_at(const _Atomic uint16_t *unit)
 	return atomic_load_explicit(unit, memory_order_acquire);
 }
 
+/* The same of one that is not like the first. */
+static int other_refuses(uint16_t unit, uint16_t like, uint16_t state)
+{
+	int err = unit_refuses(unit, state);
+
+	if (!err && !(state & UNIT_LEAVING) && (unit ^ like) & UNIT_DOMAIN)
+		err = -HVO_EDOMAIN;
+	return err;
+}
+
 /* With the lock held, so that a unit that is not busy stays what it is. */
 static int units_refuse(struct units units, uint16_t state)
 {
 	uint16_t like = unit_at(units.first);
 	int err = unit_refuses(like, state);
 
-	for (_Atomic uint16_t *at = units.first + 1; at < units.end && !err;
-	     at++) {
-		uint16_t unit = unit_at(at);
-
-		if (unit == like)
+	if (err)
+		return err;
+	for (_Atomic uint16_t *at = units.first + 1; at < units.end; at++) {
+		if (unit_at(at) == like)
 			continue;
-		err = unit_refuses(unit, state);
-		if (!err && !(state & UNIT_LEAVING) &&
-		    (unit ^ like) & UNIT_DOMAIN)
-			err = -HVO_EDOMAIN;
+		err = other_refuses(unit_at(at), like, state);
+		if (err)
+			return err;
 	}
-	return err;
+	return 0;
 }
 
 int hvo_claim(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count,
@@ -270,8 +278,11 @@ int hvo_claim(struct hvo_vmemmap *map, hvo_pfn_t pfn, uint64_t count,
 	if (!err) {
 		*domain = hvo_unit_domain(unit_at(units.first));
 		for (_Atomic uint16_t *at = units.first; at < units.end; at++)
-			atomic_store_explicit(at, unit_at(at) | claim,
-					      memory_order_relaxed);
+			atomic_store_explicit(
+			    at,
+			    atomic_load_explicit(at, memory_order_relaxed) |
+				claim,
+			    memory_order_relaxed);
 	}
 	hvo_port_unlock(map->config.port);
 	return err;
