@@ -40,16 +40,6 @@ static bool take_locked(struct hvo_mm *mm, struct hvo_zone *zone,
 	return true;
 }
 
-static bool take_cached(struct hvo_mm *mm, struct hvo_zone *zone,
-			const struct hvo_want *want, enum hvo_mark mark,
-			hvo_pfn_t *pfn)
-{
-	if (!hvo_cache_take(mm, zone, want->order, mark, pfn))
-		return false;
-	hvo_account(zone, HVO_OWNER_CACHE, want->owner, hvo_pages(want->order));
-	return true;
-}
-
 static bool take_from(struct hvo_mm *mm, struct hvo_zone *zone,
 		      const struct hvo_want *want, enum hvo_mark mark,
 		      hvo_pfn_t *pfn)
@@ -57,10 +47,11 @@ static bool take_from(struct hvo_mm *mm, struct hvo_zone *zone,
 	bool found;
 
 	if (!hvo_read(&zone->owner[HVO_OWNER_FREE]) &&
-	    !hvo_read(&zone->owner[HVO_OWNER_CACHE]))
+	    !hvo_zone_owned(mm, zone, HVO_OWNER_CACHE))
 		return false;
 	if (want->order < HVO_CACHE_ORDERS)
-		return take_cached(mm, zone, want, mark, pfn);
+		return hvo_cache_take(mm, zone, want->order, want->owner, mark,
+				      pfn);
 	hvo_mm_lock(mm, &zone->lock);
 	found = take_locked(mm, zone, want, mark, pfn);
 	hvo_mm_unlock(&zone->lock);
@@ -106,7 +97,6 @@ static bool drain(struct hvo_mm *mm, const struct hvo_want *want)
 	for (unsigned d = 0; d < mm->domains; d++)
 		if ((want->nodes >> hvo_domain_node(d) & 1) &&
 		    (unsigned)hvo_domain_type(d) <= limit_of(want) &&
-		    hvo_read(&mm->zones[d].owner[HVO_OWNER_CACHE]) &&
 		    hvo_cache_drain(mm, &mm->zones[d]))
 			any = true;
 	return any;
@@ -123,12 +113,8 @@ int hvo_block_take(struct hvo_mm *mm, const struct hvo_want *want,
 void hvo_block_give(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order,
 		    enum hvo_owner from)
 {
-	struct hvo_zone *zone = hvo_zone_of(mm, pfn);
-
-	if (order >= HVO_CACHE_ORDERS) {
+	if (order < HVO_CACHE_ORDERS)
+		hvo_cache_give(mm, hvo_zone_of(mm, pfn), pfn, order, from);
+	else
 		hvo_give_range(mm, pfn, pfn + hvo_pages(order), from);
-		return;
-	}
-	hvo_account(zone, from, HVO_OWNER_CACHE, hvo_pages(order));
-	hvo_cache_give(mm, zone, pfn, order);
 }

@@ -32,6 +32,18 @@ static void push(struct hvo_mm *mm, struct hvo_cache *cache, hvo_pfn_t pfn,
 	cache->blocks[order]++;
 }
 
+/* Pages, modulo 2^64, go from the cache to an owner. Lock held. */
+static void account(struct hvo_zone *zone, struct hvo_cache *cache,
+		    enum hvo_owner owner, uint64_t pages)
+{
+	if (owner == HVO_OWNER_FOLIO)
+		atomic_store_explicit(&cache->folios,
+				      hvo_read(&cache->folios) + pages,
+				      memory_order_relaxed);
+	else
+		hvo_account(zone, HVO_OWNER_CACHE, owner, pages);
+}
+
 /* The block becomes fresh. */
 static hvo_pfn_t pop(struct hvo_mm *mm, struct hvo_cache *cache, unsigned order,
 		     unsigned domain)
@@ -80,7 +92,7 @@ static void spill(struct hvo_mm *mm, struct hvo_zone *zone,
 }
 
 bool hvo_cache_take(struct hvo_mm *mm, struct hvo_zone *zone, unsigned order,
-		    enum hvo_mark mark, hvo_pfn_t *pfn)
+		    enum hvo_owner owner, enum hvo_mark mark, hvo_pfn_t *pfn)
 {
 	struct hvo_cache *cache = this_cache(mm, zone);
 	bool found;
@@ -89,20 +101,23 @@ bool hvo_cache_take(struct hvo_mm *mm, struct hvo_zone *zone, unsigned order,
 	if (!cache->blocks[order])
 		fill(mm, zone, cache, order, mark);
 	found = cache->blocks[order] != 0;
-	if (found)
+	if (found) {
 		*pfn = pop(mm, cache, order, zone->domain);
+		account(zone, cache, owner, hvo_pages(order));
+	}
 	hvo_mm_unlock(&cache->lock);
 	return found;
 }
 
 void hvo_cache_give(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn,
-		    unsigned order)
+		    unsigned order, enum hvo_owner owner)
 {
 	struct hvo_cache *cache = this_cache(mm, zone);
 	uint32_t batch = HVO_CACHE_BATCH >> order;
 
 	hvo_mm_lock(mm, &cache->lock);
 	push(mm, cache, pfn, order);
+	account(zone, cache, owner, 0 - hvo_pages(order));
 	if (cache->blocks[order] > 2 * batch)
 		spill(mm, zone, cache, order, batch);
 	hvo_mm_unlock(&cache->lock);
@@ -133,4 +148,29 @@ void hvo_mm_drain_caches(struct hvo_mm *mm)
 {
 	for (unsigned d = 0; d < mm->domains; d++)
 		hvo_cache_drain(mm, &mm->zones[d]);
+}
+
+/* What all caches of a zone have counted. */
+static uint64_t gone_to_folios(const struct hvo_mm *mm,
+			       const struct hvo_zone *zone)
+{
+	const struct hvo_cache *cache = &mm->caches[zone->domain];
+	uint64_t pages = 0;
+
+	for (unsigned cpu = 0; cpu < mm->config.cpus; cpu++)
+		pages += hvo_read(&cache[(size_t)cpu * mm->domains].folios);
+	return pages;
+}
+
+uint64_t hvo_zone_owned(const struct hvo_mm *mm, const struct hvo_zone *zone,
+			enum hvo_owner owner)
+{
+	uint64_t pages = hvo_read(&zone->owner[owner]);
+
+	if (owner == HVO_OWNER_FOLIO)
+		pages += gone_to_folios(mm, zone);
+	else if (owner == HVO_OWNER_CACHE)
+		pages -= gone_to_folios(mm, zone);
+	/* What was read at different moments need not add up. */
+	return (int64_t)pages < 0 ? 0 : pages;
 }

@@ -508,9 +508,10 @@ static bool check_counters(struct walk *w)
 				  hvo_read(&zone->poisoned));
 
 		for (unsigned i = 0; sound && i < HVO_OWNERS; i++)
-			sound = same(w, hvo_owner_name((enum hvo_owner)i),
-				     zone->walk.owner[i],
-				     hvo_read(&zone->owner[i]));
+			sound = same(
+			    w, hvo_owner_name((enum hvo_owner)i),
+			    zone->walk.owner[i],
+			    hvo_zone_owned(w->mm, zone, (enum hvo_owner)i));
 		if (!sound)
 			return false;
 	}

@@ -72,17 +72,25 @@ struct hvo_zone {
 	uint64_t low;                          /* (z) */
 	uint64_t high;                         /* (z) */
 	struct hvo_free_area area[HVO_ORDERS]; /* (z) */
-	_Atomic uint64_t owner[HVO_OWNERS];    /* (a) base pages */
+	_Atomic uint64_t owner[HVO_OWNERS];    /* (a) base pages, but
+						* for hvo_cache.folios */
 	_Atomic uint64_t present;              /* (a) base pages */
 	_Atomic uint64_t poisoned;             /* (a) bad base pages */
 	struct hvo_zone_walk walk;             /* the check's */
 };
 
-/* One CPU's cache of one zone. */
+/*
+ * One CPU's cache of one zone, in a cache line of its own. What goes from it to
+ * folios, and comes back, it counts itself: the zone's accounts, which all CPUs
+ * share, would make them wait for each other.
+ */
 struct hvo_cache {
 	_Alignas(64) struct hvo_lock lock;
 	uint32_t blocks[HVO_CACHE_ORDERS]; /* (p) */
 	hvo_pfn_t first[HVO_CACHE_ORDERS]; /* (p) pfn + 1; 0: none */
+	/* (p) base pages gone to folios, less those come back, modulo 2^64;
+	 * anyone may read it. */
+	_Atomic uint64_t folios;
 };
 
 /* One CPU's workspace for the engine. */
@@ -327,13 +335,22 @@ void hvo_block_give(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order,
 /* ---- cache.c ------------------------------------------------------------ */
 
 /*
- * Take a block from this CPU's cache of the zone, which is filled as far as
- * the watermark allows. False when there is none.
+ * Take a block for an owner from this CPU's cache of the zone, which is filled
+ * as far as the watermark allows. False when there is none.
  */
 bool hvo_cache_take(struct hvo_mm *mm, struct hvo_zone *zone, unsigned order,
-		    enum hvo_mark mark, hvo_pfn_t *pfn);
+		    enum hvo_owner owner, enum hvo_mark mark, hvo_pfn_t *pfn);
+/* An owner gives one. */
 void hvo_cache_give(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn,
-		    unsigned order);
+		    unsigned order, enum hvo_owner owner);
+
+/*
+ * Base pages of a zone that an owner has, what caches have counted included.
+ * While others allocate and free it may be off by what they have in hand.
+ * O(CPUs) for folios and caches.
+ */
+uint64_t hvo_zone_owned(const struct hvo_mm *mm, const struct hvo_zone *zone,
+			enum hvo_owner owner);
 
 /* Empty the caches of one zone; true if there was anything in them. */
 bool hvo_cache_drain(struct hvo_mm *mm, struct hvo_zone *zone);

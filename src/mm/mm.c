@@ -171,12 +171,13 @@ void hvo_mm_work_give(struct hvo_mm *mm, struct hvo_work *work)
 
 /* ---- counters --------------------------------------------------------- */
 
-static void add_zone(const struct hvo_zone *zone, struct hvo_mm_stats *stats)
+static void add_zone(const struct hvo_mm *mm, const struct hvo_zone *zone,
+		     struct hvo_mm_stats *stats)
 {
 	stats->present += hvo_read(&zone->present);
 	stats->poisoned += hvo_read(&zone->poisoned);
 	for (unsigned i = 0; i < HVO_OWNERS; i++)
-		stats->owner[i] += hvo_read(&zone->owner[i]);
+		stats->owner[i] += hvo_zone_owned(mm, zone, (enum hvo_owner)i);
 }
 
 int hvo_mm_node_stats(struct hvo_mm *mm, unsigned node,
@@ -186,7 +187,7 @@ int hvo_mm_node_stats(struct hvo_mm *mm, unsigned node,
 	if (node >= mm->config.nodes)
 		return -HVO_ENODE;
 	for (unsigned type = 0; type < HVO_ZONES; type++)
-		add_zone(&mm->zones[node * HVO_ZONES + type], stats);
+		add_zone(mm, &mm->zones[node * HVO_ZONES + type], stats);
 	return 0;
 }
 
@@ -198,7 +199,7 @@ void hvo_mm_stats(struct hvo_mm *mm, struct hvo_mm_stats *stats)
 	    .sparse_bytes = mm->sparse.sections * sizeof(struct hvo_section),
 	};
 	for (unsigned d = 0; d < mm->domains; d++)
-		add_zone(&mm->zones[d], stats);
+		add_zone(mm, &mm->zones[d], stats);
 	hvo_mm_lock(mm, &mm->host_lock);
 	stats->hosts = mm->hosts;
 	stats->deferred = mm->deferred;

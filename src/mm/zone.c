@@ -76,7 +76,7 @@ int hvo_zone_stats(struct hvo_mm *mm, unsigned node, enum hvo_zone_type type,
 	    .high = zone->high,
 	};
 	for (unsigned i = 0; i < HVO_OWNERS; i++)
-		stats->owner[i] = hvo_read(&zone->owner[i]);
+		stats->owner[i] = hvo_zone_owned(mm, zone, (enum hvo_owner)i);
 	for (unsigned i = 0; i < HVO_ORDERS; i++)
 		stats->blocks[i] = zone->area[i].blocks;
 	hvo_mm_unlock(&zone->lock);
