@@ -310,6 +310,13 @@ static void crashing(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* Who runs this may ignore some, as nohup(1) does. */
+static void heed_signals(void)
+{
+	for (size_t i = 0; i < COUNT(endings); i++)
+		signal(endings[i], SIG_DFL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,5 +333,6 @@ int main(void)
 	    TEST(crashing),
 	};
 
+	heed_signals();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
