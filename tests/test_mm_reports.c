@@ -63,6 +63,40 @@ static void adopt(struct machine *m, unsigned order, unsigned flags)
 			assert_int_equal(hvo_folio_put(m->mm, folio), 0);
 }
 
+/*
+ * A reporter may hold on to a folio of ours for a moment after we have put it,
+ * or have isolated some pages: these calls are tried until it is gone.
+ */
+static void bring_online(struct machine *m)
+{
+	int err;
+
+	do
+		err = hvo_mm_online(m->mm, HOME, ROOM);
+	while (err == -HVO_ESTATE);
+	assert_int_equal(err, 0);
+}
+
+static void take_offline(struct machine *m)
+{
+	int err;
+
+	do
+		err = hvo_mm_offline(m->mm, HOME, ROOM);
+	while (err == -HVO_EBUSY);
+	assert_int_equal(err, 0);
+}
+
+static void undescribe(struct machine *m)
+{
+	int err;
+
+	do
+		err = hvo_mm_undescribe(m->mm, HOME, ROOM, NULL);
+	while (err == -HVO_EBUSY);
+	assert_int_equal(err, 0);
+}
+
 static void come_and_go(struct machine *m)
 {
 	/* In a zone without descriptors' frames: these would hold it fast. */
@@ -70,12 +104,9 @@ static void come_and_go(struct machine *m)
 	    hvo_mm_describe(m->mm, HOME, ROOM, HVO_ZONE_MOVABLE, 0), 0);
 	adopt(m, 4, 0);
 	adopt(m, 0, 0);
-	assert_int_equal(hvo_mm_online(m->mm, HOME, ROOM), 0);
-	/* A reporter has a page in its hands, or isolates some, for a moment.
-	 */
-	while (hvo_mm_offline(m->mm, HOME, ROOM))
-		;
-	assert_int_equal(hvo_mm_undescribe(m->mm, HOME, ROOM, NULL), 0);
+	bring_online(m);
+	take_offline(m);
+	undescribe(m);
 }
 
 static void come_and_go_optimized(struct machine *m)
@@ -83,7 +114,7 @@ static void come_and_go_optimized(struct machine *m)
 	assert_int_equal(hvo_mm_describe(m->mm, HOME, ROOM, HVO_ZONE_DEVICE, 9),
 			 0);
 	adopt(m, 9, 0);
-	assert_int_equal(hvo_mm_undescribe(m->mm, HOME, ROOM, NULL), 0);
+	undescribe(m);
 }
 
 static void all_good(struct machine *m)

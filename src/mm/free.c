@@ -73,9 +73,8 @@ uint64_t hvo_folio_finish(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
 }
 
 /*
- * A claimed folio that is not online: its pages are offline as they are.
- * Without its mark it looks so already, to those who report bad pages: hence
- * the lock. O(pages) under it.
+ * A claimed folio that is not online: its pages are offline as they are, all at
+ * once for those who report bad pages: hence the lock. O(pages) under it.
  */
 static void go_offline(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
 {
@@ -95,11 +94,22 @@ static void go_offline(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
 
 /* ---- freeing ---------------------------------------------------------- */
 
-/* Take the mark away from a frozen folio: it is ours. */
-static bool claim(struct hvo_page *folio)
+/*
+ * Take the mark away from a frozen folio: it is ours. Offline pages without
+ * mark are nobody's, and might go away under our hands: those look isolated.
+ */
+static bool claim(struct hvo_page *folio, bool online)
 {
-	return hvo_folio_is_frozen(folio) &&
-	       (hvo_page_unmark(folio, HVO_PAGE_FOLIO) & HVO_PAGE_FOLIO);
+	uint64_t mark = online ? 0 : HVO_PAGE_ISOLATED;
+	uint64_t flags = hvo_page_flags(folio);
+
+	do {
+		if (!(flags & HVO_PAGE_FOLIO) || !hvo_folio_is_frozen(folio))
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+	    &folio->flags, &flags, (flags & ~(uint64_t)HVO_PAGE_FOLIO) | mark,
+	    memory_order_acq_rel, memory_order_acquire));
+	return true;
 }
 
 /* Folios that are freed in the same way: how many, and how. */
@@ -134,7 +144,7 @@ static size_t claim_batch(struct hvo_mm *mm, struct hvo_page *const *folios,
 			 k.optimized != kind->optimized ||
 			 k.online != kind->online)
 			break;
-		if (!claim(folios[count]))
+		if (!claim(folios[count], k.online))
 			break;
 		pfns[count] = hvo_page_pfn(mm, folios[count]);
 	}
@@ -227,7 +237,7 @@ int hvo_folio_disown(struct hvo_mm *mm, struct hvo_page *folio)
 	hvo_pfn_t end = pfn + hvo_pages(kind.order);
 	struct hvo_zone *zone = hvo_zone_of(mm, pfn);
 
-	if ((kind.online && kind.optimized) || !claim(folio))
+	if ((kind.online && kind.optimized) || !claim(folio, kind.online))
 		return -HVO_ESTATE;
 	if (!kind.online) {
 		go_offline(mm, pfn, kind.order);
