@@ -112,11 +112,15 @@ int hvo_contig_isolate(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
 
 	if (err)
 		return err;
-	zone = hvo_zone_of(mm, pfn);
 	for (unsigned i = 0; i < TRIES && !taken; i++) {
-		hvo_cache_drain(mm, zone);
-		hvo_mm_lock(mm, &zone->lock);
-		err = all_online(mm, pfn, end) ? -HVO_EBUSY : -HVO_EABSENT;
+		hvo_cache_drain(mm, hvo_zone_of(mm, pfn));
+		zone = hvo_zone_lock(mm, pfn);
+		if (!zone)
+			return -HVO_EABSENT;
+		err = hvo_range_of_zone(mm, pfn, count);
+		if (!err)
+			err = all_online(mm, pfn, end) ? -HVO_EBUSY
+						       : -HVO_EABSENT;
 		taken = err == -HVO_EBUSY &&
 			hvo_contig_capture(mm, zone, pfn, end, false, &pages);
 		if (taken) {

@@ -190,8 +190,9 @@ static bool take_behind_head(struct hvo_mm *mm,
 	if (request->least > 1 || request->align > 1 ||
 	    !behind_head(mm, request->home, &pfn))
 		return false;
-	zone = hvo_zone_of(mm, pfn);
-	hvo_mm_lock(mm, &zone->lock);
+	zone = hvo_zone_lock(mm, pfn);
+	if (!zone)
+		return false;
 	pages = hvo_buddy_take_at(mm, zone, pfn, pfn + request->count) - pfn;
 	hvo_account(zone, HVO_OWNER_FREE, HVO_OWNER_VMEMMAP, pages);
 	hvo_zone_mark(zone, HVO_MARK_ALL); /* it may be under pressure now */

@@ -305,13 +305,13 @@ void hvo_online(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
 	give_pages(mm, pfn, count);
 }
 
-/* Is a page part of a folio, or are its descriptors? */
+/* Is an offline page part of a folio, be it one that is just being freed? */
 static bool in_folio(const struct hvo_mm *mm, hvo_pfn_t pfn)
 {
 	const struct hvo_page *page = hvo_page_at(mm, pfn);
 
 	return hvo_page_is_tail(page) ||
-	       (hvo_page_flags(page) & HVO_PAGE_FOLIO) ||
+	       (hvo_page_flags(page) & (HVO_PAGE_FOLIO | HVO_PAGE_ISOLATED)) ||
 	       hvo_vmemmap_state(mm->map, pfn).state != HVO_FULL;
 }
 

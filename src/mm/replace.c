@@ -124,13 +124,15 @@ static int move_site(struct hvo_mm *mm, const struct site *site, hvo_pfn_t bad)
 
 bool hvo_frame_replace(struct hvo_mm *mm, hvo_pfn_t pfn)
 {
-	struct site site;
+	struct site site, now;
 	bool moved;
 
 	if (!find_site(mm, pfn, &site) ||
 	    hvo_contig_isolate(mm, site.pfn, site.count))
 		return false;
-	moved = find_site(mm, pfn, &site) && !move_site(mm, &site, pfn);
+	/* It may have been freed, and be in use elsewhere. */
+	moved = find_site(mm, pfn, &now) && now.va == site.va &&
+		!move_site(mm, &site, pfn);
 	hvo_contig_release(mm, site.pfn, site.count);
 	return moved;
 }
