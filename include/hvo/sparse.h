@@ -85,6 +85,13 @@ void hvo_sparse_readd(struct hvo_sparse *sparse, hvo_pfn_t pfn, uint64_t count);
 int hvo_sparse_set_online(struct hvo_sparse *sparse, hvo_pfn_t pfn,
 			  uint64_t count, bool online);
 
+/*
+ * Is any subsection that a range, not empty and inside the table, touches
+ * online, or, with false, not? O(subsections).
+ */
+bool hvo_sparse_any_online(const struct hvo_sparse *sparse, hvo_pfn_t pfn,
+			   uint64_t count, bool online);
+
 /* Neighbouring subsections that are alike. */
 struct hvo_sparse_span {
 	hvo_pfn_t pfn;

@@ -22,16 +22,6 @@ static bool all_fresh(const struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
 	return true;
 }
 
-static bool all_offline(const struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
-{
-	hvo_pfn_t end = pfn + hvo_pages(order);
-
-	for (; pfn < end; pfn += hvo_pages(mm->sparse.subsection_order))
-		if (hvo_sparse_online(&mm->sparse, pfn))
-			return false;
-	return true;
-}
-
 /*
  * May the offline range become a folio? Its descriptors are fresh, or those
  * of an optimized folio of that order.
@@ -68,8 +58,10 @@ static bool claim_offline(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
 
 	if (!zone)
 		return false;
-	claimed = !hvo_range_of_zone(mm, pfn, hvo_pages(order)) &&
-		  all_offline(mm, pfn, order) && is_claimable(mm, pfn, order);
+	claimed =
+	    !hvo_range_of_zone(mm, pfn, hvo_pages(order)) &&
+	    !hvo_sparse_any_online(&mm->sparse, pfn, hvo_pages(order), true) &&
+	    is_claimable(mm, pfn, order);
 	if (claimed)
 		make_frozen(mm, pfn, order, HVO_OWNER_OFFLINE);
 	hvo_mm_unlock(&zone->lock);
@@ -91,11 +83,10 @@ static bool claim(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
 static int refused(const struct hvo_mm *mm, hvo_pfn_t pfn,
 		   const struct hvo_alloc *alloc)
 {
-	if (alloc->order > mm->geometry.max_order)
-		return -HVO_EORDER;
-	if ((alloc->flags & HVO_ALLOC_HVO) &&
-	    !hvo_order_optimizable(&mm->geometry, alloc->order))
-		return -HVO_EORDER;
+	int err = hvo_folio_order_refused(mm, alloc);
+
+	if (err)
+		return err;
 	if (pfn & (hvo_pages(alloc->order) - 1))
 		return -HVO_EALIGN;
 	return hvo_range_of_zone(mm, pfn, hvo_pages(alloc->order));
@@ -105,15 +96,12 @@ static int refused(const struct hvo_mm *mm, hvo_pfn_t pfn,
 static int equip(struct hvo_mm *mm, struct hvo_page *folio,
 		 const struct hvo_alloc *alloc)
 {
-	bool must = alloc->flags & HVO_ALLOC_HVO;
-	bool may = (alloc->flags & HVO_ALLOC_TRY_HVO) &&
-		   hvo_order_optimizable(&mm->geometry, alloc->order);
 	int err = hvo_folio_back(mm, hvo_page_pfn(mm, folio), alloc);
 
-	if (err || !(must || may))
+	if (err || !hvo_folio_wants_hvo(mm, alloc))
 		return err;
 	err = hvo_folio_optimize(mm, &folio, 1, NULL);
-	return must ? err : 0;
+	return alloc->flags & HVO_ALLOC_HVO ? err : 0;
 }
 
 int hvo_folio_adopt(struct hvo_mm *mm, hvo_pfn_t pfn,

@@ -221,3 +221,10 @@ void hvo_retire(struct hvo_mm *mm, hvo_pfn_t pfn, enum hvo_owner from)
 	hvo_page_mark(page, HVO_PAGE_POISON | HVO_PAGE_RETIRED);
 	hvo_account(zone, from, HVO_OWNER_POISON, 1);
 }
+
+void hvo_unretire(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn)
+{
+	if (hvo_page_unmark(hvo_page_at(mm, pfn), HVO_PAGE_RETIRED) &
+	    HVO_PAGE_RETIRED)
+		hvo_account(zone, HVO_OWNER_POISON, HVO_OWNER_OFFLINE, 1);
+}

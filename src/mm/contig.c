@@ -30,16 +30,6 @@ int hvo_range_of_zone(const struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
 	return 0;
 }
 
-static bool all_online(const struct hvo_mm *mm, hvo_pfn_t pfn, hvo_pfn_t end)
-{
-	uint64_t step = hvo_pages(mm->sparse.subsection_order);
-
-	for (hvo_pfn_t at = pfn & ~(step - 1); at < end; at += step)
-		if (!hvo_sparse_online(&mm->sparse, at))
-			return false;
-	return true;
-}
-
 /* A page in no block that may go with its range all the same. */
 static bool is_other(const struct hvo_page *page)
 {
@@ -119,8 +109,10 @@ int hvo_contig_isolate(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
 			return -HVO_EABSENT;
 		err = hvo_range_of_zone(mm, pfn, count);
 		if (!err)
-			err = all_online(mm, pfn, end) ? -HVO_EBUSY
-						       : -HVO_EABSENT;
+			err = hvo_sparse_any_online(&mm->sparse, pfn, count,
+						    false)
+				  ? -HVO_EABSENT
+				  : -HVO_EBUSY;
 		taken = err == -HVO_EBUSY &&
 			hvo_contig_capture(mm, zone, pfn, end, false, &pages);
 		if (taken) {

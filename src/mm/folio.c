@@ -46,13 +46,23 @@ static uint32_t permitted(const struct hvo_mm *mm,
 	return nodes;
 }
 
-static int alloc_refused(const struct hvo_mm *mm, const struct hvo_alloc *alloc)
+int hvo_folio_order_refused(const struct hvo_mm *mm,
+			    const struct hvo_alloc *alloc)
 {
 	if (alloc->order > mm->geometry.max_order)
 		return -HVO_EORDER;
 	if ((alloc->flags & HVO_ALLOC_HVO) &&
 	    !hvo_order_optimizable(&mm->geometry, alloc->order))
 		return -HVO_EORDER;
+	return 0;
+}
+
+static int alloc_refused(const struct hvo_mm *mm, const struct hvo_alloc *alloc)
+{
+	int err = hvo_folio_order_refused(mm, alloc);
+
+	if (err)
+		return err;
 	if (alloc->node >= mm->config.nodes ||
 	    (unsigned)alloc->limit > HVO_ZONE_MOVABLE || !permitted(mm, alloc))
 		return -HVO_ENODE;
@@ -85,7 +95,7 @@ static void unmake(struct hvo_mm *mm, hvo_pfn_t pfn, unsigned order)
 	hvo_folio_clear(mm, pfn, order);
 }
 
-static bool wants_hvo(const struct hvo_mm *mm, const struct hvo_alloc *alloc)
+bool hvo_folio_wants_hvo(const struct hvo_mm *mm, const struct hvo_alloc *alloc)
 {
 	return (alloc->flags & (HVO_ALLOC_HVO | HVO_ALLOC_TRY_HVO)) &&
 	       hvo_order_optimizable(&mm->geometry, alloc->order);
@@ -195,7 +205,7 @@ static int alloc_batch(struct hvo_mm *mm, const struct hvo_alloc *alloc,
 
 	for (*done = 0; *done < n && !err; *done += !err)
 		err = take_folio(mm, alloc, &folios[*done]);
-	if (*done && wants_hvo(mm, alloc))
+	if (*done && hvo_folio_wants_hvo(mm, alloc))
 		refused =
 		    optimize_new(mm, folios, *done, alloc->order, &optimized);
 	if (refused && (alloc->flags & HVO_ALLOC_HVO)) {

@@ -301,6 +301,10 @@ void hvo_give_range(struct hvo_mm *mm, hvo_pfn_t pfn, hvo_pfn_t end,
  */
 void hvo_retire(struct hvo_mm *mm, hvo_pfn_t pfn, enum hvo_owner from);
 
+/* A page that goes offline, if it is retired, is nobody's; it stays marked as
+ * bad. Zone's lock held. */
+void hvo_unretire(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn);
+
 /* ---- alloc.c: which zone ------------------------------------------------ */
 
 /* How far a zone may be emptied. */
@@ -451,6 +455,14 @@ bool hvo_contig_claim(struct hvo_mm *mm, hvo_pfn_t pfn, hvo_pfn_t end);
 
 /* The run-time marks of a folio whose descriptors are those of one. */
 void hvo_folio_mark(struct hvo_page *head, unsigned order, uint64_t flags);
+
+/* Can there be no folio of that order, optimized if it must be? 0 or why. */
+int hvo_folio_order_refused(const struct hvo_mm *mm,
+			    const struct hvo_alloc *alloc);
+
+/* Is the folio to be optimized, and of an order that can be? */
+bool hvo_folio_wants_hvo(const struct hvo_mm *mm,
+			 const struct hvo_alloc *alloc);
 
 /*
  * Back a block in transit, or a frozen folio that is not backed, as asked; its

@@ -70,16 +70,6 @@ static uint64_t count_others(const struct hvo_mm *mm,
 	return n;
 }
 
-static bool all_online(const struct hvo_mm *mm, const struct hvo_offlining *o)
-{
-	uint64_t step = hvo_pages(mm->sparse.subsection_order);
-
-	for (hvo_pfn_t at = o->pfn; at < end_of(o); at += step)
-		if (!hvo_sparse_online(&mm->sparse, at))
-			return false;
-	return true;
-}
-
 int hvo_mm_offline_begin(struct hvo_mm *mm, struct hvo_offlining *o,
 			 hvo_pfn_t pfn, uint64_t count)
 {
@@ -91,13 +81,15 @@ int hvo_mm_offline_begin(struct hvo_mm *mm, struct hvo_offlining *o,
 	if (err)
 		return err;
 	*o = (struct hvo_offlining){.pfn = pfn, .count = count};
-	zone = hvo_zone_of(mm, pfn);
-	hvo_cache_drain(mm, zone);
-	hvo_mm_lock(mm, &zone->lock);
-	if (all_online(mm, o))
-		sweep(mm, o, zone);
-	else
+	hvo_cache_drain(mm, hvo_zone_of(mm, pfn));
+	zone = hvo_zone_lock(mm, pfn);
+	if (!zone)
+		return -HVO_EABSENT;
+	err = hvo_range_of_zone(mm, pfn, count);
+	if (!err && hvo_sparse_any_online(&mm->sparse, pfn, count, false))
 		err = -HVO_ESTATE;
+	if (!err)
+		sweep(mm, o, zone);
 	hvo_mm_unlock(&zone->lock);
 	return err;
 }
@@ -121,14 +113,6 @@ int hvo_mm_offline_ready(struct hvo_mm *mm, struct hvo_offlining *o,
 
 /* ---- the end -------------------------------------------------------- */
 
-/* Retired pages are nobody's, but remembered as bad. Lock held. */
-static void finish_page(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn)
-{
-	if (hvo_page_unmark(hvo_page_at(mm, pfn), HVO_PAGE_RETIRED) &
-	    HVO_PAGE_RETIRED)
-		hvo_account(zone, HVO_OWNER_POISON, HVO_OWNER_OFFLINE, 1);
-}
-
 void hvo_mm_offline_finish(struct hvo_mm *mm, struct hvo_offlining *o)
 {
 	struct hvo_zone *zone = hvo_zone_of(mm, o->pfn);
@@ -146,7 +130,7 @@ void hvo_mm_offline_finish(struct hvo_mm *mm, struct hvo_offlining *o)
 			hvo_account(zone, HVO_OWNER_ISOLATED, HVO_OWNER_OFFLINE,
 				    pages);
 		} else {
-			finish_page(mm, zone, pfn);
+			hvo_unretire(mm, zone, pfn);
 		}
 		pfn += pages;
 	}

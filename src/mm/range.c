@@ -350,17 +350,6 @@ int hvo_mm_online(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
 
 /* ---- offline ---------------------------------------------------------- */
 
-/* Retired pages are nobody's, but remembered as bad. Lock held. */
-static void unretire(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn,
-		     hvo_pfn_t end)
-{
-	for (; pfn < end; pfn++)
-		if (hvo_page_unmark(hvo_page_at(mm, pfn), HVO_PAGE_RETIRED) &
-		    HVO_PAGE_RETIRED)
-			hvo_account(zone, HVO_OWNER_POISON, HVO_OWNER_OFFLINE,
-				    1);
-}
-
 /* All pages are free or of no concern: nobody's from now on. Lock held. */
 static bool capture(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn,
 		    hvo_pfn_t end)
@@ -371,7 +360,8 @@ static bool capture(struct hvo_mm *mm, struct hvo_zone *zone, hvo_pfn_t pfn,
 		return false;
 	hvo_sparse_set_online(&mm->sparse, pfn, end - pfn, false);
 	hvo_account(zone, HVO_OWNER_FREE, HVO_OWNER_OFFLINE, pages);
-	unretire(mm, zone, pfn, end);
+	for (; pfn < end; pfn++)
+		hvo_unretire(mm, zone, pfn);
 	return true;
 }
 
@@ -384,14 +374,14 @@ int hvo_mm_offline(struct hvo_mm *mm, hvo_pfn_t pfn, uint64_t count)
 
 	if (!err)
 		err = hvo_range_of_zone(mm, pfn, count);
-	if (err)
-		return err;
-	zone = hvo_zone_of(mm, pfn);
-	for (unsigned i = 0; i < tries && !done; i++) {
-		hvo_cache_drain(mm, zone);
-		hvo_mm_lock(mm, &zone->lock);
-		done = capture(mm, zone, pfn, pfn + count);
+	for (unsigned i = 0; i < tries && !err && !done; i++) {
+		hvo_cache_drain(mm, hvo_zone_of(mm, pfn));
+		zone = hvo_zone_lock(mm, pfn);
+		if (!zone)
+			return -HVO_EABSENT;
+		err = hvo_range_of_zone(mm, pfn, count);
+		done = !err && capture(mm, zone, pfn, pfn + count);
 		hvo_mm_unlock(&zone->lock);
 	}
-	return done ? 0 : -HVO_EBUSY;
+	return err || done ? err : -HVO_EBUSY;
 }

@@ -60,16 +60,23 @@ int hvo_sparse_validate(const struct hvo_sparse *sparse, hvo_pfn_t pfn,
 	return 0;
 }
 
-/* Of all subsections of a range, is one (not) there? */
+/* Of all subsections that a range touches, is one (not) there? */
 static bool any(const struct hvo_sparse *sparse, hvo_pfn_t pfn, uint64_t count,
 		bool (*test)(const struct hvo_sparse *, hvo_pfn_t), bool value)
 {
+	uint64_t step = hvo_pages(sparse->subsection_order);
 	hvo_pfn_t end = pfn + count;
 
-	for (; pfn < end; pfn += hvo_pages(sparse->subsection_order))
+	for (pfn &= ~(step - 1); pfn < end; pfn += step)
 		if (test(sparse, pfn) == value)
 			return true;
 	return false;
+}
+
+bool hvo_sparse_any_online(const struct hvo_sparse *sparse, hvo_pfn_t pfn,
+			   uint64_t count, bool online)
+{
+	return any(sparse, pfn, count, hvo_sparse_online, online);
 }
 
 static void set_bit(_Atomic uint64_t *bits, unsigned index, bool value)
@@ -126,7 +133,7 @@ int hvo_sparse_remove(struct hvo_sparse *sparse, hvo_pfn_t pfn, uint64_t count)
 		return err;
 	if (any(sparse, pfn, count, hvo_sparse_present, false))
 		return -HVO_EABSENT;
-	if (any(sparse, pfn, count, hvo_sparse_online, true))
+	if (hvo_sparse_any_online(sparse, pfn, count, true))
 		return -HVO_EBUSY;
 	set_present(sparse, pfn, count, false);
 	return 0;
