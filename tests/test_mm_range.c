@@ -158,6 +158,31 @@ static void describe_and_online(void **state)
 	machine_close(m);
 }
 
+/* In steps; a bad page is found good when all seems to be there. */
+static void offline_in_steps(void **state)
+{
+	struct machine *m = machine_open(&with_room);
+	struct hvo_offlining o;
+
+	(void)state;
+	assert_int_equal(hvo_mm_describe(m->mm, MIB(64), MIB(4), normal, 0), 0);
+	assert_int_equal(hvo_mm_offline_begin(m->mm, &o, MIB(64), MIB(4)),
+			 -HVO_ESTATE);
+	assert_int_equal(hvo_mm_offline_begin(m->mm, &o, MIB(68), MIB(2)),
+			 -HVO_EABSENT);
+	assert_int_equal(hvo_mm_online(m->mm, MIB(64), MIB(4)), 0);
+	assert_int_equal(hvo_mm_poison(m->mm, MIB(64) + 77, NULL), 0);
+	assert_int_equal(hvo_mm_offline_begin(m->mm, &o, MIB(64), MIB(4)), 0);
+	assert_int_equal(hvo_mm_offline_ready(m->mm, &o, 0), 0);
+	assert_int_equal(hvo_mm_unpoison(m->mm, MIB(64) + 77), 0);
+	hvo_mm_offline_finish(m->mm, &o);
+	machine_assert(m);
+	assert_int_equal(machine_owned(m, HVO_OWNER_OFFLINE), MIB(4));
+	assert_int_equal(hvo_mm_undescribe(m->mm, MIB(64), MIB(4), NULL), 0);
+	machine_assert(m);
+	machine_close(m);
+}
+
 static void ranges_refused(void **state)
 {
 	struct machine *m = machine_open(&with_room);
@@ -276,6 +301,7 @@ int main(void)
 	    cmocka_unit_test(contig_alloc),
 	    cmocka_unit_test(adopt),
 	    cmocka_unit_test(describe_and_online),
+	    cmocka_unit_test(offline_in_steps),
 	    cmocka_unit_test(ranges_refused),
 	    cmocka_unit_test(optimized_ranges),
 	    cmocka_unit_test(altmaps),
