@@ -159,14 +159,11 @@ static void promote(struct scene *s)
 	assert_int_equal(pools_stats(&s->p, MEDIUM).total, 12);
 }
 
-static void restore_all(struct scene *s)
+/* Of five free pages `wanted` were to be restored, and `done` were. */
+static void assert_restored(struct scene *s, int err, uint64_t done,
+			    uint64_t wanted)
 {
-	uint64_t done;
-	int err;
-
-	hvo_hugetlb_set_optimize(s->p.h, false);
-	err = hvo_hugetlb_apply(s->p.h, MEDIUM, &done);
-	assert_int_equal(err == 0, done == 5);
+	assert_int_equal(err == 0, done == wanted);
 	assert_true(!err || machine_failed());
 	assert_int_equal(pools_stats(&s->p, MEDIUM).optimized,
 			 s->before.optimized - done);
@@ -178,7 +175,16 @@ static void restore_all(struct scene *s)
 	assert_true(!err || machine_failed());
 }
 
-/* Of five pages three, if nothing fails. */
+static void restore_all(struct scene *s)
+{
+	uint64_t done;
+	int err;
+
+	hvo_hugetlb_set_optimize(s->p.h, false);
+	err = hvo_hugetlb_apply(s->p.h, MEDIUM, &done);
+	assert_restored(s, err, done, 5);
+}
+
 static void restore_some(struct scene *s)
 {
 	hvo_pfn_t from = 0;
@@ -187,16 +193,7 @@ static void restore_some(struct scene *s)
 
 	hvo_hugetlb_set_optimize(s->p.h, false);
 	err = hvo_hugetlb_apply_some(s->p.h, MEDIUM, 3, &from, &done);
-	assert_int_equal(err == 0, done == 3);
-	assert_true(!err || machine_failed());
-	assert_int_equal(pools_stats(&s->p, MEDIUM).optimized,
-			 s->before.optimized - done);
-	assert_int_equal(pools_stats(&s->p, MEDIUM).free, 5);
-	if (!done && err)
-		assert_int_equal(pools_digest(&s->p), s->digest);
-	hvo_hugetlb_set_optimize(s->p.h, true);
-	err = hvo_hugetlb_apply(s->p.h, MEDIUM, NULL);
-	assert_true(!err || machine_failed());
+	assert_restored(s, err, done, 3);
 }
 
 static void alloc_surplus(struct scene *s)

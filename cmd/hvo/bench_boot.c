@@ -191,10 +191,9 @@ int hvo_bench_boot(int argc, char **argv)
 	if (code < 0 && boot.most <= left_over(&boot))
 		code = hvo_usage_error(argv[0], "--memory is at least two huge "
 						"pages: one is for all else");
-	if (code < 0)
-		code = run(&boot, &r);
-	else
+	if (code >= 0)
 		return code;
+	code = run(&boot, &r);
 	if (code)
 		return code;
 	if (boot.options.json)

@@ -183,10 +183,9 @@ int hvo_bench_demote(int argc, char **argv)
 	struct bench_mm b;
 	int code = bench_parse(argc, argv, "r", help, &options);
 
-	if (code < 0)
-		code = bench_mm_open(&b, &config);
-	else
+	if (code >= 0)
 		return code;
+	code = bench_mm_open(&b, &config);
 	if (code)
 		return code;
 	code = prepare(&b, &r);
